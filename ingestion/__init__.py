@@ -1,0 +1,1 @@
+"""Deliveries to lake: plain Python and Polars. No Dagster, no SQL, no prices."""

@@ -1,0 +1,61 @@
+"""What the steps of ingestion hand to one another: inbox -> source -> lake.
+
+Plain values only. Finding lives in `inbox.py` and `sources/`, landing in `lake.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file as the inbox lists it. `etag` changes when its bytes do."""
+
+    key: str  # below the inbox, with "/"
+    size: int  # bytes
+    etag: str
+    modified_at: str = ""  # ISO instant, UTC; when the storage received it
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One delivery seen in the inbox, whole or not.
+
+    `period` is `YYYY-MM`, or None where the rows decide. Of two deliveries of one
+    (feed, table, account, period) that replace one another the greater `version` wins;
+    `version` comes from the producer (manifest time and id), never from arrival.
+    """
+
+    feed: str
+    table: str
+    account: str  # payer account, edge host; "" for the catalog
+    period: str | None
+    version: str
+    name: str  # the producer's own name: report/assembly, file name, delivered_at
+    files: tuple[File, ...]
+    status: Literal["complete", "incomplete", "rejected", "held"] = "complete"
+    reason: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Rows:
+    """A batch read from a delivery, in memory; readers yield many, so memory stays flat.
+
+    `good` has the contract's columns in their order and types, then `source_file` (text) and
+    `source_row` (1-based, counted over the data rows of that file).
+    `rejected` has `source_file, source_row, reason, column_name, payload` (payload: the row as JSON text).
+    """
+
+    period: str  # YYYY-MM the rows belong to in the lake; "" for the catalog
+    good: pl.DataFrame
+    rejected: pl.DataFrame
+
+
+class Refused(Exception):
+    """A file or delivery that is refused whole: the message names file, row, column, contract version and remedy."""

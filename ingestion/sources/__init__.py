@@ -1,0 +1,1 @@
+"""One module per feed: which files are one delivery, and what rows they hold."""

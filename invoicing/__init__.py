@@ -1,0 +1,1 @@
+"""What leaves the house: ledger, close gate, documents, exports."""

@@ -1,0 +1,1 @@
+"""When, and for which month: stands above every other room."""

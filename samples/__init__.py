@@ -1,0 +1,1 @@
+"""A seeded sample world: deliveries shaped as their producers write them, with known truth."""
