@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from decimal import Decimal
@@ -62,7 +62,7 @@ def print_table(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[st
 
 
 @contextmanager
-def _progress() -> Iterator[Any]:
+def progress() -> Iterator[Any]:
     """A spinner with the step and the time where a terminal is there, one line a step elsewhere."""
     if notes.is_terminal:
         with notes.status("starting") as status:
@@ -76,7 +76,7 @@ def run(period: Periods = None, inbox: Inbox = None, home: Home = None, as_json:
     settings = override(home, inbox)
     from orchestration import run as runs
 
-    with _progress() as tell:
+    with progress() as tell:
         report = runs.run(settings, period or [], tell)
     if as_json:
         _print_json(
@@ -87,11 +87,11 @@ def run(period: Periods = None, inbox: Inbox = None, home: Home = None, as_json:
             }
         )
     else:
-        _say(report)
+        say(report)
     raise typer.Exit(report.exit_code)
 
 
-def _say(report: Any) -> None:
+def say(report: Any) -> None:
     for name, landing in report.landings.items():
         if landing.landed or landing.rejected or landing.incomplete:
             output.print(
@@ -118,7 +118,7 @@ def _say(report: Any) -> None:
 
 
 @contextmanager
-def _reading(settings: Settings) -> Iterator[Any]:
+def reading(settings: Settings) -> Iterator[Any]:
     """The warehouse, for reading; raises BadSetting where there is none."""
     from orchestration import warehouse
 
@@ -128,21 +128,40 @@ def _reading(settings: Settings) -> Iterator[Any]:
         yield connection
 
 
+def show_invoices(found: Sequence[dict[str, Any]]) -> None:
+    from orchestration import tables
+
+    columns = ["invoice_period", "seller_id", "buyer_id", "document_type", "status", "net_amount", "tax_amount"]
+    print_table(f"{len(found)} invoices", found, [*columns, "total_amount", "currency"])
+    for currency, amount in tables.net_by_currency(found).items():
+        output.print(f"net {currency}: {_text(amount)}")
+
+
+def show_reconciliation(found: Sequence[dict[str, Any]]) -> int:
+    """Prints the hops and the verdict; returns the exit code."""
+    from orchestration import tables
+
+    if not found:
+        output.print("nothing to reconcile: no period has been run")
+        return 1
+    print_table("Reconciliation", found, list(found[0]))
+    unexplained = tables.unexplained(found)
+    output.print(f"{len(unexplained)} differences without an explanation" if unexplained else "every cent is explained")
+    return 1 if unexplained else 0
+
+
 @application.command(help=f"Show invoices. 1: there is none. {CODES}")
 def invoices(period: Periods = None, inbox: Inbox = None, home: Home = None, as_json: AsJson = False) -> None:
     settings = override(home, inbox)
     from orchestration import tables
 
     months = [month_of(text) for text in period or []]
-    with _reading(settings) as connection:
+    with reading(settings) as connection:
         found = tables.invoices(connection, months) if tables.exists(connection, "fct_invoices") else []
     if as_json:
         _print_json({"invoices": found, "net_by_currency": tables.net_by_currency(found)})
     else:
-        columns = ["invoice_period", "seller_id", "buyer_id", "document_type", "status", "net_amount", "tax_amount"]
-        print_table("Invoices", found, [*columns, "total_amount", "currency"])
-        for currency, amount in tables.net_by_currency(found).items():
-            output.print(f"net {currency}: {_text(amount)}")
+        show_invoices(found)
     raise typer.Exit(0 if found else 1)
 
 
@@ -152,16 +171,13 @@ def reconcile(period: Periods = None, inbox: Inbox = None, home: Home = None, as
     from orchestration import tables
 
     months = [month_of(text) for text in period or []]
-    with _reading(settings) as connection:
+    with reading(settings) as connection:
         found = tables.reconciliation(connection, months) if tables.exists(connection, "fct_reconciliation") else []
-    unexplained = tables.unexplained(found)
     if as_json:
+        unexplained = tables.unexplained(found)
         _print_json({"reconciliation": found, "unexplained": unexplained})
-    else:
-        print_table("Reconciliation", found, list(found[0]) if found else ["billing_period"])
-        verdict = f"{len(unexplained)} differences without an explanation" if unexplained else "every cent is explained"
-        output.print(verdict if found else "nothing to reconcile: no period has been run")
-    raise typer.Exit(0 if found and not unexplained else 1)
+        raise typer.Exit(0 if found and not unexplained else 1)
+    raise typer.Exit(show_reconciliation(found))
 
 
 @application.command(help=f"Check versions, locks, disk, inbox, lake and stuck runs. 1: something is wrong. {CODES}")
@@ -192,10 +208,10 @@ def ui(port: Annotated[int, typer.Option(help="Port.")] = 3000, inbox: Inbox = N
     os.execv(dagster, [dagster, "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)])
 
 
-def main() -> None:
-    """The console script: what went wrong becomes a message and an exit code."""
+def exit_with(command: Callable[[], int | None]) -> None:
+    """Ends the process with the command's exit code; what went wrong becomes a message and a code."""
     try:
-        application()
+        sys.exit(command() or 0)
     except BadSetting as error:
         notes.print(f"[red]bad input:[/red] {escape(str(error))}")
         sys.exit(2)
@@ -210,6 +226,11 @@ def main() -> None:
         notes.print(f"[red]failed:[/red] {escape(f'{type(error).__name__}: {error}')}")
         notes.print("METERHOUSE_TRACEBACK=1 shows where; `meterhouse doctor` looks at the installation")
         sys.exit(3)
+
+
+def main() -> None:
+    """The console script."""
+    exit_with(application)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject
 from filelock import FileLock
+from packaging.version import Version
 
 from orchestration.exports import Mart
 from orchestration.period_state import project_files
@@ -96,6 +98,17 @@ class Translator(DagsterDbtTranslator):
         return super().get_owners(dbt_resource_props) or [MARTS_OWNER]
 
 
+class Dbt(DbtCliResource):
+    """The dbt command line without what dagster-dbt does beside it: 4 CPU-seconds for each invocation."""
+
+    @property
+    def _cli_version(self) -> Version:
+        return Version(version("dbt-core"))  # not by starting `dbt --version`
+
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:
+        """Row counts would need it, on a second connection to the file that dbt is writing: none."""
+
+
 def fingerprint(settings: Settings) -> str:
     """Changes when the project's files, dbt, or what its profile reads change: then it is parsed again."""
     digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')} {settings.dbt_environment()}".encode())
@@ -127,7 +140,9 @@ def parse_if_changed(settings: Settings) -> Path:
             return manifest
         seal.unlink(missing_ok=True)
         # dbt remembers a relative project folder and then misses its seeds: run inside, with whole paths.
+        # The target is said as Dagster says it: another spelling, and every invocation parses the whole project again.
         command = [DBT, "--quiet", "parse", "--profiles-dir", str(DBT_PROJECT), "--target-path", str(target)]
+        command += ["--target", settings.dbt_environment()["METERHOUSE_TARGET"]]
         environment = {**os.environ, **settings.dbt_environment(), "DBT_LOG_PATH": str(target)}
         parsed = subprocess.run(
             command, cwd=DBT_PROJECT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
@@ -136,6 +151,13 @@ def parse_if_changed(settings: Settings) -> Path:
             raise DbtFailed(f"dbt cannot parse {DBT_PROJECT.name}:\n{(parsed.stdout + parsed.stderr).strip()}")
         seal.write_text(wanted, "utf-8")
     return manifest
+
+
+def forget_old_invocations(settings: Settings, keep: int = 10) -> None:
+    """Each invocation leaves a folder of compiled SQL and logs below the target path: keeps the newest."""
+    folders = [path for path in settings.dbt_target_path.glob("*_models-*") if path.is_dir()]
+    for folder in sorted(folders, key=lambda path: path.stat().st_mtime)[:-keep]:
+        shutil.rmtree(folder, ignore_errors=True)  # another process may be forgetting the same one
 
 
 def with_month(manifest: Mapping[str, Any]) -> set[str]:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Iterable
+from importlib import import_module
 
+from ingestion.contracts import inbound_contracts
 from ingestion.deliveries import Found
+from ingestion.lake import Lake
+from ingestion.landing import terms_of
 from ingestion.storage import open_storage
+from orchestration.periods import open_periods
+from orchestration.settings import Settings
 
 
 def listing_digest(inbox_uri: str) -> str:
@@ -17,7 +24,7 @@ def listing_digest(inbox_uri: str) -> str:
     return digest.hexdigest()
 
 
-def content_by_period(found: list[Found], periods_without: list[str]) -> dict[str, str]:
+def content_by_period(found: Iterable[Found], periods_without: list[str]) -> dict[str, str]:
     """Period -> digest of its complete deliveries. What names none (samples, the catalog) counts for the open ones."""
     parts: dict[str, list[str]] = defaultdict(list)
     for delivery in found:
@@ -31,5 +38,19 @@ def content_by_period(found: list[Found], periods_without: list[str]) -> dict[st
     }
 
 
-def complete_deliveries(settings):
-    return {}
+def _found(settings: Settings) -> Iterable[Found]:
+    inbox = open_storage(settings.inbox_uri)
+    terms = terms_of(Lake(open_storage(settings.lake_uri)))
+    for feed in sorted({contract.feed for contract in inbound_contracts()}):
+        yield from import_module(f"ingestion.sources.{feed}").find(inbox, None, terms)
+
+
+def complete_deliveries(settings: Settings) -> dict[str, str]:
+    """Period -> digest of the complete deliveries that touch it."""
+    periods = open_periods(settings.first_period, settings.clock.date(), settings.open_months)
+    return content_by_period(_found(settings), periods)
+
+
+def billed_periods(settings: Settings) -> list[str]:
+    """Periods of which the inbox holds a vendor's complete bill."""
+    return sorted({found.period for found in _found(settings) if found.period and found.status == "complete"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,12 +121,21 @@ def _reason(lake: Lake, period: str, states: dict[str, period_state.Done], remad
 
 
 def _materialised(settings: Settings, planned: dict[str, str], tell: Tell) -> list[Outcome]:
-    """Runs the jobs in order and stops at the first that fails: later months take the difference to earlier ones."""
     tell("starting Dagster")
+    log = settings.root / "logs" / "run.log"
+    log.parent.mkdir(exist_ok=True)
+    with log.open("w", encoding="utf-8") as file, redirect_stdout(file):  # dbt's own lines; ours go to the caller
+        return _jobs_run(settings, planned, tell)
+
+
+def _jobs_run(settings: Settings, planned: dict[str, str], tell: Tell) -> list[Outcome]:
+    """Runs the jobs in order and stops at the first that fails: later months take the difference to earlier ones."""
     import dagster as dg  # a second and a half, and the definitions another: only where there is work
 
+    from orchestration.dbt import parse_if_changed
     from orchestration.definitions import defs
 
+    parse_if_changed(settings)  # a project that does not parse is said in dbt's words, not in those of a loader
     outcomes: list[Outcome] = []
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         release_dead_runs(instance)

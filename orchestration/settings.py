@@ -103,6 +103,7 @@ class Settings(BaseSettings):
             "METERHOUSE_MEMORY_LIMIT": self.memory_limit,
             "METERHOUSE_EXTENSIONS": str(self.extensions),
             "METERHOUSE_TEMP": str(self.warehouse_path.parent / "temp"),
+            "DBT_TARGET_PATH": str(self.dbt_target_path),  # where each invocation finds the parsed project
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         } | {f"METERHOUSE_S3_{name.upper()}": value for name, value in (s3_options() if remote_duckdb else {}).items()}
 

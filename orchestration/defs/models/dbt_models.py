@@ -11,7 +11,7 @@ from dagster_dbt import DbtCliResource, dbt_assets
 
 from ingestion.faultpoints import reached
 from orchestration import period_state, warehouse
-from orchestration.dbt import WITH_MONTH, Translator, project
+from orchestration.dbt import WITH_MONTH, Translator, forget_old_invocations, project
 from orchestration.locks import locked
 from orchestration.partitions import MONTHS, ONE_RUN_A_MONTH
 from orchestration.settings import get_settings, hand_to_children
@@ -31,6 +31,7 @@ def _built(context: dg.AssetExecutionContext, dbt: DbtCliResource, arguments: li
             reached("dbt_event")
             yield event
         reached("dbt_after")
+    forget_old_invocations(settings)
 
 
 @dbt_assets(
