@@ -53,7 +53,14 @@ valued as (
         end as running_value
     from usage_dated
     inner join meters on usage_dated.meter_id = meters.meter_id
-    where usage_dated.sample_count > 0 or usage_dated.observed_seconds > 0
+    -- A value held past midnight counts on a day without samples, but only for what is weighted by time.
+    where
+        usage_dated.sample_count > 0
+        or (
+            usage_dated.observed_seconds > 0
+            and meters.sample_type = 'gauge'
+            and meters.aggregation in ('sum', 'mean_time_weighted')
+        )
 ),
 
 -- What a day adds to the month's value: sums and counts their own, the others the change of the value so far.
