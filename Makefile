@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SAMPLES := $(METERHOUSE_HOME)/inbox/.written
 
-.PHONY: help setup run ui test lint bench reports clean
+.PHONY: help setup run ui test lint bench clean
 
 help: ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -32,12 +32,12 @@ $(VENV)/.uv: requirements/bootstrap.lock
 	fi
 	@echo "== making $(VENV) (once)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.lock
+	@$(BIN)/python -m pip install -qq --require-hashes -r requirements/bootstrap.lock
 	@touch $@
 
 $(READY): $(VENV)/.uv requirements/dev.lock pyproject.toml
 	@echo "== installing the locked requirements (about 1 GB; a minute)"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements/dev.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements/dev.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --no-index --editable .
 	@$(BIN)/python -m compileall -q orchestration ingestion invoicing samples
 	@touch $@
@@ -53,7 +53,7 @@ $(SAMPLES): $(READY) $(wildcard samples/*.py)
 run: $(SAMPLES) ## set up, write a sample inbox, materialise its months, show invoices and reconciliation
 	@METERHOUSE_INBOX=$(dir $(SAMPLES)) $(BIN)/python -m orchestration.demonstration
 
-ui: $(READY) ## serve the Dagster UI on 127.0.0.1:$(PORT)
+ui: $(READY) ## serve the Dagster UI on 127.0.0.1:3000 (PORT=… for another)
 	@exec $(BIN)/meterhouse ui --port $(PORT)
 
 test: $(READY) ## set up and run the whole test suite

@@ -71,7 +71,10 @@ def progress() -> Iterator[Any]:
         yield lambda text: notes.print(f"  {escape(text)}")
 
 
-@application.command(help=f"Materialise periods: deliveries to marts to draft invoices. {CODES}")
+@application.command(
+    short_help="Materialise periods: deliveries to marts to draft invoices.",
+    help=f"Materialise periods: deliveries to marts to draft invoices. {CODES}",
+)
 def run(period: Periods = None, inbox: Inbox = None, home: Home = None, as_json: AsJson = False) -> None:
     settings = override(home, inbox)
     from orchestration import run as runs
@@ -150,7 +153,7 @@ def show_reconciliation(found: Sequence[dict[str, Any]]) -> int:
     return 1 if unexplained else 0
 
 
-@application.command(help=f"Show invoices. 1: there is none. {CODES}")
+@application.command(short_help="Show invoices.", help=f"Show invoices. 1: there is none. {CODES}")
 def invoices(period: Periods = None, inbox: Inbox = None, home: Home = None, as_json: AsJson = False) -> None:
     settings = override(home, inbox)
     from orchestration import tables
@@ -165,7 +168,10 @@ def invoices(period: Periods = None, inbox: Inbox = None, home: Home = None, as_
     raise typer.Exit(0 if found else 1)
 
 
-@application.command(help=f"Every-cent reconciliation, hop by hop. 1: something is unexplained. {CODES}")
+@application.command(
+    short_help="Every-cent reconciliation, hop by hop.",
+    help=f"Every-cent reconciliation, hop by hop. 1: something is unexplained. {CODES}",
+)
 def reconcile(period: Periods = None, inbox: Inbox = None, home: Home = None, as_json: AsJson = False) -> None:
     settings = override(home, inbox)
     from orchestration import tables
@@ -180,7 +186,10 @@ def reconcile(period: Periods = None, inbox: Inbox = None, home: Home = None, as
     raise typer.Exit(show_reconciliation(found))
 
 
-@application.command(help=f"Check versions, locks, disk, inbox, lake and stuck runs. 1: something is wrong. {CODES}")
+@application.command(
+    short_help="Check versions, locks, disk, inbox, lake and stuck runs.",
+    help=f"Check versions, locks, disk, inbox, lake and stuck runs. 1: something is wrong. {CODES}",
+)
 def doctor(inbox: Inbox = None, home: Home = None, as_json: AsJson = False) -> None:
     settings = override(home, inbox)
     from orchestration.doctor import examine
@@ -196,7 +205,10 @@ def doctor(inbox: Inbox = None, home: Home = None, as_json: AsJson = False) -> N
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 
-@application.command(help=f"Serve the Dagster UI and its daemon on 127.0.0.1. {CODES}")
+@application.command(
+    short_help="Serve the Dagster UI and its daemon on 127.0.0.1.",
+    help=f"Serve the Dagster UI and its daemon on 127.0.0.1. {CODES}",
+)
 def ui(port: Annotated[int, typer.Option(help="Port.")] = 3000, inbox: Inbox = None, home: Home = None) -> None:
     settings = override(home, inbox)
     from orchestration.home import prepare_home
