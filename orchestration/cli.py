@@ -22,7 +22,7 @@ from rich.table import Table
 
 from orchestration.locks import Busy
 from orchestration.periods import BadSetting, month_of
-from orchestration.settings import PROJECT_ROOT, Settings, override
+from orchestration.settings import PROJECT_ROOT, Settings, override, wants_traceback
 
 CODES = "Exit codes: 0 ok, 1 the answer is no, 2 bad input, 3 failed."
 application = typer.Typer(
@@ -233,7 +233,7 @@ def exit_with(command: Callable[[], int | None]) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        if os.environ.get("METERHOUSE_TRACEBACK"):
+        if wants_traceback():
             raise
         notes.print(f"[red]failed:[/red] {escape(f'{type(error).__name__}: {error}')}")
         notes.print("METERHOUSE_TRACEBACK=1 shows where; `meterhouse doctor` looks at the installation")

@@ -10,7 +10,6 @@ from importlib import import_module
 from ingestion.contracts import inbound_contracts
 from ingestion.deliveries import Found
 from ingestion.lake import Lake
-from ingestion.landing import terms_of
 from ingestion.storage import open_storage
 from orchestration.periods import open_periods
 from orchestration.settings import Settings
@@ -40,7 +39,7 @@ def content_by_period(found: Iterable[Found], periods_without: list[str]) -> dic
 
 def _found(settings: Settings) -> Iterable[Found]:
     inbox = open_storage(settings.inbox_uri)
-    terms = terms_of(Lake(open_storage(settings.lake_uri)))
+    terms = Lake(open_storage(settings.lake_uri)).terms()
     for feed in sorted({contract.feed for contract in inbound_contracts()}):
         yield from import_module(f"ingestion.sources.{feed}").find(inbox, None, terms)
 

@@ -71,7 +71,7 @@ def run(settings: Settings, periods: Iterable[str], tell: Tell = lambda text: No
         states = _states(settings)
         landings = _landed(settings, wanted, states, tell)
         lake = Lake(open_storage(settings.lake_uri))
-        planned = plan(lake, wanted, states)
+        planned = plan(lake.inputs_hash, wanted, states)
         if all(reason == "" for reason in planned.values()):
             return RunReport(landings, [Outcome(period, "unchanged", "nothing changed") for period in planned])
         return RunReport(landings, _materialised(settings, planned, tell))
@@ -97,21 +97,21 @@ def _landed(
     return reports
 
 
-def plan(lake: Lake, wanted: list[str], states: dict[str, period_state.Done]) -> dict[str, str]:
+def plan(inputs_hash: Callable[[str], str], wanted: list[str], states: dict[str, period_state.Done]) -> dict[str, str]:
     """Months in order -> why each must be made; "" where nothing changed. Earlier ones only where they must be made."""
     planned: dict[str, str] = {}
     for period in sorted({*wanted, *(period for period in states if period < wanted[-1])}):
-        reason = _reason(lake, period, states, remade=any(planned.values()))
+        reason = _reason(inputs_hash(period), period, states, remade=any(planned.values()))
         if reason or period in wanted:
             planned[period] = reason
     return planned
 
 
-def _reason(lake: Lake, period: str, states: dict[str, period_state.Done], remade: bool) -> str:
+def _reason(inputs_hash: str, period: str, states: dict[str, period_state.Done], remade: bool) -> str:
     state = states.get(period)
     if state is None:
         return "new"
-    if state.inputs_hash != lake.inputs_hash(period):
+    if state.inputs_hash != inputs_hash:
         return "inputs changed" if state.inputs_hash else "its last run did not finish"
     if state.code_hash != period_state.code_hash():
         return "code changed"

@@ -135,6 +135,11 @@ def hand_to_children(settings: Settings) -> None:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
 
 
+def wants_traceback() -> bool:
+    """METERHOUSE_TRACEBACK: an error is shown with where it came from. Asked when settings themselves may be wrong."""
+    return bool(os.environ.get("METERHOUSE_TRACEBACK"))
+
+
 def s3_options() -> dict[str, str]:
     """Endpoint, region and keys as DuckDB's httpfs wants them, from the usual AWS variables."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
