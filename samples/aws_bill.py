@@ -210,9 +210,9 @@ def preliminary(lines: list[Line]) -> list[Line]:
     for line in lines:
         if line["line_item_line_item_type"] == "BundledDiscount":
             continue
-        if line["line_item_usage_type"] == "Requests-Tier2" and line["line_item_usage_start_date"].date() == last.date():
+        if line.get("line_item_usage_type") == "Requests-Tier2" and line["line_item_usage_start_date"].date() == last.date():
             continue
-        if line["line_item_usage_type"] == "DataTransfer-Out-Bytes":
+        if line.get("line_item_usage_type") == "DataTransfer-Out-Bytes":
             cost = line["line_item_usage_amount"] * D("0.085")
             line = line | {"line_item_unblended_cost": cost, "line_item_blended_cost": cost}
         early.append(line)

@@ -136,7 +136,7 @@ SUBSCRIPTIONS: list[Row] = [
     ),
     _subscription("sub-granite", "atlas", "granite", "edge-advance", _NEW_YEAR, quantity="1"),
     _subscription(
-        "sub-harbor", "atlas", "harbor", "edge-advance", date(2026, 1, 15), billing_day=15, anchor="anniversary",
+        "sub-ibis", "atlas", "ibis", "edge-advance", date(2026, 1, 15), billing_day=15, anchor="anniversary",
     ),
     _subscription("sub-jura", "meridian", "jura", "edge-europe", _NEW_YEAR),
     _subscription("sub-jura-capacity", "meridian", "jura", "edge-capacity", _NEW_YEAR),
