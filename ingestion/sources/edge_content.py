@@ -18,7 +18,9 @@ from ingestion.sources.edge_samples import refusal
 
 BLOCK = 1 << 20
 IN_MEMORY = 32 << 20  # bytes kept in memory before a file goes to disk
-LARGEST = 2 << 30  # bytes unpacked; agents flush every few seconds or hours, a file beyond this is no delivery of theirs
+LARGEST = (
+    2 << 30
+)  # bytes unpacked; agents flush every few seconds or hours, a file beyond this is no delivery of theirs
 LONGEST_LINE = 64 << 20  # bytes without a line break
 SQLITE_MAGIC = b"SQLite format 3\x00"
 
@@ -38,7 +40,7 @@ def unpacked(stream: BinaryIO, file: File, contract: Contract) -> IO[bytes]:
     start = stream.read(2)
     rest = _Joined(start, stream)
     source = gzip.GzipFile(fileobj=rest) if start == b"\x1f\x8b" else rest
-    target = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)
+    target = _spool()
     size = 0
     try:
         while block := source.read(BLOCK):
@@ -61,7 +63,7 @@ def as_text(raw: IO[bytes], file: File, contract: Contract) -> IO[bytes]:
     mark, encoding = next(((mark, name) for mark, name in _MARKS if start.startswith(mark)), (b"", "utf-8"))
     if _MARKUP.match(start.removeprefix(mark)):
         raise refusal(file.key, "is HTML or XML, not samples", "Look for an error page saved as data.", contract)
-    target = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) if encoding != "utf-8" else None
+    target = _spool() if encoding != "utf-8" else None
     raw.seek(len(mark))
     decoder = codecs.getincrementaldecoder(encoding)()
     position, unbroken = len(mark), 0
@@ -75,7 +77,9 @@ def as_text(raw: IO[bytes], file: File, contract: Contract) -> IO[bytes]:
             raise refusal(file.key, f"is not {encoding} at byte {place}: {error.reason}", _AGAIN, contract) from None
         plain = text.encode("utf-8") if target else block
         if 0 in plain:
-            raise refusal(file.key, f"holds a NUL near byte {position + plain.find(0)}: it is no text", _AGAIN, contract)
+            raise refusal(
+                file.key, f"holds a NUL near byte {position + plain.find(0)}: it is no text", _AGAIN, contract
+            )
         unbroken = 0 if b"\n" in plain else unbroken + len(plain)
         if unbroken > LONGEST_LINE:
             raise refusal(file.key, f"has {unbroken} bytes without a line break", "Deliver smaller batches.", contract)
@@ -89,6 +93,10 @@ def as_text(raw: IO[bytes], file: File, contract: Contract) -> IO[bytes]:
         return target
     raw.seek(len(mark))
     return raw
+
+
+def _spool() -> IO[bytes]:
+    return tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)
 
 
 class _Joined:

@@ -6,7 +6,7 @@ Counts: each field value of a line that is understood is one row; of a malformed
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import BinaryIO
 
@@ -16,6 +16,7 @@ from ingestion.sources.edge_line_protocol import DuplicateTag, Entry, Malformed,
 from ingestion.sources.edge_samples import SAMPLE_COLUMNS, empty_columns, identity, payload, sample_frame
 
 CHUNK = 4 << 20  # bytes taken apart at once
+FEW = 16 << 10  # bytes below which going line by line is quicker than setting Polars to work
 LONGEST_TEXT = 1 << 20  # bytes over which an open quote may reach before it is a fault of its line
 WRONG_FILE_AFTER = 10  # malformed lines with no good one before the file is taken for something else
 
@@ -38,7 +39,7 @@ def sample_frames(stream: BinaryIO, folder: str, chunk: int = CHUNK) -> Iterator
     seen_good = False
     for frame in _chunks(stream, folder, chunk):
         held.append(frame)
-        seen_good = seen_good or not frame.filter(pl.col("series").is_not_null()).is_empty()
+        seen_good = seen_good or not frame.filter(pl.col("reason").ne_missing("malformed_line")).is_empty()
         malformed = sum(map(len, held))
         if not seen_good and malformed >= WRONG_FILE_AFTER:
             first = held[0].row(0, named=True)
@@ -54,7 +55,7 @@ def _chunks(stream: BinaryIO, folder: str, size: int) -> Iterator[pl.DataFrame]:
     while True:
         block = stream.read(size)
         data = pending + block
-        last = not block
+        last = len(block) < size  # a file on disk or in memory gives less only at its end
         if not data:
             return
         cut = len(data) if last else data.rfind(b"\n") + 1
@@ -72,6 +73,9 @@ def _chunks(stream: BinaryIO, folder: str, size: int) -> Iterator[pl.DataFrame]:
 
 def _frame(data: bytes, last: bool, folder: str, offset: int, line: int) -> tuple[pl.DataFrame, int]:
     """The rows of whole lines, and how many bytes they took: less than all where a text goes on behind them."""
+    if len(data) < FEW:
+        columns, _, used = _odd_rows(data, last, _line_starts(data, line), folder, offset)
+        return sample_frame(columns), used
     texts = data.decode("utf-8").removesuffix("\n").split("\n")
     lines = pl.DataFrame({"text": texts}).with_columns(
         (pl.col("text").str.len_bytes().cast(pl.Int64) + 1).alias("size"),
@@ -89,6 +93,13 @@ def _frame(data: bytes, last: bool, folder: str, offset: int, line: int) -> tupl
         ordinary = ordinary.filter(~pl.col("line").is_in(taken))
     frame = pl.concat([_ordinary_rows(ordinary, folder, offset), sample_frame(columns)])
     return frame.sort("line", maintain_order=True), used
+
+
+def _line_starts(data: bytes, line: int) -> Iterator[tuple[int, int]]:
+    start = 0
+    while start < len(data):
+        yield line, start
+        line, start = line + 1, data.find(b"\n", start) + 1 or len(data)
 
 
 def _ordinary_rows(lines: pl.DataFrame, folder: str, offset: int) -> pl.DataFrame:
@@ -154,7 +165,7 @@ def _head(head: str, folder: str) -> tuple[str, str | None, str | None, str | No
 
 
 def _odd_rows(
-    data: bytes, last: bool, places: list[tuple[int, int]], folder: str, offset: int
+    data: bytes, last: bool, places: Iterable[tuple[int, int]], folder: str, offset: int
 ) -> tuple[dict[str, list], list[int], int]:
     """Rows of the lines at `places` (line, start), the lines that turned out to lie inside them, and bytes used."""
     columns, taken, done = empty_columns(), [], 0
@@ -210,9 +221,7 @@ def _reject_lines(columns: dict[str, list], data: bytes, entry: Malformed, line:
         start, line = end, line + 1
 
 
-def _reject(
-    columns: dict[str, list], line: int, offset: int, reason: str, column: str | None, text: str
-) -> None:
+def _reject(columns: dict[str, list], line: int, offset: int, reason: str, column: str | None, text: str) -> None:
     known = {
         "line": line,
         "offset": offset,

@@ -123,7 +123,10 @@ def rows(frames: Iterable[pl.DataFrame], key: str, contract: Contract) -> Iterat
         counted += len(frame)
     if not counted:
         raise refusal(
-            key, "holds no sample", "An empty file is not zero usage: deliver the samples again or take it out.", contract
+            key,
+            "holds no sample",
+            "An empty file is not zero usage: deliver the samples again or take it out.",
+            contract,
         )
 
 
