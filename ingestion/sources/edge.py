@@ -9,7 +9,6 @@ are normal and accumulate. How a format is read stands in `edge_<format>.py`, ho
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -117,6 +116,6 @@ def _sqlite_frames(
         raise refusal(file.key, "is no SQLite file", "Deliver text formats below edge/telegraf/.", contract)
     try:
         yield from edge_sqlite.sample_frames(raw, companions, host)
-    except (edge_sqlite.NotAgentFile, sqlite3.Error) as error:
+    except edge_sqlite.NotAgentFile as error:
         remedy = "Copy it with sqlite3 .backup, or ship its -wal beside it, and deliver it again."
         raise refusal(file.key, str(error), remedy, contract) from None

@@ -57,7 +57,8 @@ def sample_frames(database: IO[bytes], companions: Mapping[str, IO[bytes]], fold
                 connection.execute("pragma trusted_schema = off")
                 host = _checked(connection) or folder
                 yield from _frames(connection, host)
-        except sqlite3.Error as error:
+        # Python's driver decodes names and messages of a damaged schema before any text factory sees them.
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise NotAgentFile(f"is malformed or was copied while it was written: {error}") from None
 
 
