@@ -72,7 +72,7 @@ def _vary(dialled: Random, typical: Decimal, places: int) -> Decimal:
 
 
 def daily_lines(bill: Bill, dialled: Random, scientific: bool) -> Iterator[Line]:
-    """Usage by day: two to four kinds of resource per account, tags on some. `scientific`: more decimals than a double."""
+    """Usage by day: three or four kinds of resource per account. `scientific`: costs with 16 decimals too."""
     for position, account in enumerate(bill.accounts()):
         kinds = ["transfer", "requests", "instances" if position % 2 else "database"]
         if scientific and position % 3 == 1:
@@ -153,7 +153,9 @@ def monthly_lines(bill: Bill, lines: list[Line]) -> Iterator[Line]:
     for line in lines:
         spent[line["line_item_usage_account_id"]] += line["line_item_unblended_cost"]
 
-    def charge(account: str, kind: str, service: str, cost: Decimal, begin: datetime, span: timedelta, **more: Any) -> Line:
+    def charge(
+        account: str, kind: str, service: str, cost: Decimal, begin: datetime, span: timedelta, **more: Any
+    ) -> Line:
         columns = {
             "line_item_product_code": service,
             "product_product_name": service,
@@ -204,13 +206,16 @@ def monthly_lines(bill: Bill, lines: list[Line]) -> Iterator[Line]:
 
 
 def preliminary(lines: list[Line]) -> list[Line]:
-    """The bill as first delivered: transfer still at the old rate, the last day of requests missing, no bundled discount."""
+    """The bill as first delivered: transfer at an old rate, a day of requests missing, no bundled discount."""
     last = max(line["line_item_usage_start_date"] for line in lines)
     early = []
     for line in lines:
         if line["line_item_line_item_type"] == "BundledDiscount":
             continue
-        if line.get("line_item_usage_type") == "Requests-Tier2" and line["line_item_usage_start_date"].date() == last.date():
+        if (
+            line.get("line_item_usage_type") == "Requests-Tier2"
+            and line["line_item_usage_start_date"].date() == last.date()
+        ):
             continue
         if line.get("line_item_usage_type") == "DataTransfer-Out-Bytes":
             cost = line["line_item_usage_amount"] * D("0.085")

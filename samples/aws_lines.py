@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from samples.world import ACCOUNTS, Account, bounds
 
 Line = dict[str, Any]
+
+
+@cache
+def _instant(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Bill:
@@ -37,7 +43,7 @@ class Bill:
         """A line of type `kind` for `[start, start + span)`; `columns` are CUR 2.0 names."""
         end = start + span
         return {
-            "identity_time_interval": f"{start:%Y-%m-%dT%H:%M:%SZ}/{end:%Y-%m-%dT%H:%M:%SZ}",
+            "identity_time_interval": f"{_instant(start)}/{_instant(end)}",
             "bill_billing_entity": "AWS",
             "bill_bill_type": "Anniversary",
             "bill_payer_account_id": self.payer,

@@ -35,7 +35,8 @@ CATALOG_COLUMNS = {
         " included_quantity free_events free_amount discount multiplier prorate_units proration minimum_amount"
         " maximum_amount tax_category",
         "charge_prices": "charge_id dimension_value valid_from valid_to tier lower upper unit_price flat_fee"
-        " package_size rate fixed_fee per_event_minimum per_event_maximum minimum_amount maximum_amount flat_fee_at_zero round_down",
+        " package_size rate fixed_fee per_event_minimum per_event_maximum minimum_amount maximum_amount"
+        " flat_fee_at_zero round_down",
         "subscriptions": "subscription_id seller_id buyer_id plan_id quantity resource_kind resource_id billing_day"
         " anchor start_date end_date valid_from valid_to",
         "commitments": "commitment_id agreement_id subscription_id charge_id kind amount factor interval tax_category"

@@ -67,7 +67,10 @@ CHARGES: list[Row] = [
     _charge("capacity-memory", "edge-capacity", "Memory", "usage", "per_unit", meter_id="edge-memory"),
     _charge("capacity-disk", "edge-capacity", "Disk", "usage", "per_unit", meter_id="edge-disk"),
     _charge("japan-base", "edge-japan", "Base fee", "recurring", "flat"),
-    _charge("japan-egress", "edge-japan", "Egress", "usage", "per_unit", meter_id="edge-egress", included_quantity="50"),
+    _charge(
+        "japan-egress", "edge-japan", "Egress", "usage", "per_unit",
+        meter_id="edge-egress", included_quantity="50",
+    ),
     _charge("japan-plus-base", "edge-japan-plus", "Base fee", "recurring", "flat"),
     _charge("japan-plus-cpu", "edge-japan-plus", "CPU", "usage", "per_unit", meter_id="edge-cpu"),
     _charge("wholesale-requests", "edge-wholesale", "Requests", "usage", "volume", meter_id="edge-requests"),

@@ -66,7 +66,9 @@ def agreements() -> list[Row]:
     ]
     # harbor renews on new terms in March: two agreements, one after the other.
     rows.append(_agreement("atlas", "harbor", "USD", valid_to=date(2026, 3, 1)))
-    rows.append(_agreement("atlas", "harbor", "USD", "atlas-harbor-2026", valid_from=date(2026, 3, 1), payment_terms_days=14))
+    rows.append(
+        _agreement("atlas", "harbor", "USD", "atlas-harbor-2026", valid_from=date(2026, 3, 1), payment_terms_days=14)
+    )
     rows += [_agreement("meridian", customer, "EUR") for customer in CUSTOMERS["meridian"]]
     rows += [
         _agreement("sakura", customer, "JPY", cost_view="owner", fx_fixed_rate="150.25")
@@ -92,7 +94,7 @@ def _agreement(seller: str, buyer: str, currency: str, agreement_id: str | None 
 
 
 def price_rules(delivery: int) -> list[Row]:
-    """Markups by edge and what is more specific; ibis has no rule and buys at cost. Delivery 2: cascade's new markup."""
+    """Markups by edge and more specific rules; ibis has none and buys at cost. Delivery 2: cascade's new markup."""
     rules = [
         ("nordwind-atlas", "markup", "0.03", {}),
         ("nordwind-atlas", "markup", "0.025", {"service": "AmazonS3"}),
@@ -151,7 +153,7 @@ def fx_rates() -> list[Row]:
 
 
 def tax_rates() -> list[Row]:
-    """Domestic sales at the country's rate, business across a border by reverse charge, consumers at the seller's rate."""
+    """Domestic sales at the country's rate, business abroad by reverse charge, consumers at the seller's rate."""
     domestic = {"DE": "0.19", "FR": "0.20", "JP": "0.10", "US": "0.0825"}
     rows: list[Row] = [
         {"seller_country": country, "buyer_country": country, "kind": "standard", "rate": rate}
@@ -160,7 +162,9 @@ def tax_rates() -> list[Row]:
     rows.append({"seller_country": "FR", "buyer_country": "IT", "buyer_tax_status": "consumer", "kind": "standard"})
     rows[-1]["rate"] = "0.20"
     rows.append({"buyer_tax_status": "business", "kind": "reverse_charge", "rate": "0"})
-    rows.append({"seller_country": "US", "buyer_country": "US", "buyer_tax_status": "exempt", "kind": "exempt", "rate": "0"})
+    rows.append(
+        {"seller_country": "US", "buyer_country": "US", "buyer_tax_status": "exempt", "kind": "exempt", "rate": "0"}
+    )
     return [row | {"valid_from": date(2025, 1, 1)} for row in rows]
 
 
@@ -170,15 +174,30 @@ def catalog_deliveries() -> dict[str, Tables]:
         "parties": parties(),
         "agreements": agreements(),
         "payers": [
-            {"payer_id": PAYER_A, "vendor": "aws", "party_id": "nordwind", "report": "cost-report", "cost_basis": "unblended"},
-            {"payer_id": PAYER_B, "vendor": "aws", "party_id": "nordwind", "report": "cost-export", "cost_basis": "unblended"},
+            {
+                "payer_id": PAYER_A,
+                "vendor": "aws",
+                "party_id": "nordwind",
+                "report": "cost-report",
+                "cost_basis": "unblended",
+            },
+            {
+                "payer_id": PAYER_B,
+                "vendor": "aws",
+                "party_id": "nordwind",
+                "report": "cost-export",
+                "cost_basis": "unblended",
+            },
         ],
         "expected_sources": [
             *(
                 {"source": "aws_cur", "account": payer, "seller_id": "nordwind", "grace_days": 5}
                 for payer in (PAYER_A, PAYER_B)
             ),
-            *({"source": "edge", "account": server.host, "seller_id": "nordwind", "grace_days": 3} for server in SERVERS),
+            *(
+                {"source": "edge", "account": server.host, "seller_id": "nordwind", "grace_days": 3}
+                for server in SERVERS
+            ),
         ],
         "vendor_prices": [
             {
@@ -192,7 +211,11 @@ def catalog_deliveries() -> dict[str, Tables]:
                 "unit_price": price,
                 "currency": "USD",
             }
-            for lower, upper, price in (("0", "51200", "0.023"), ("51200", "512000", "0.022"), ("512000", None, "0.021"))
+            for lower, upper, price in (
+                ("0", "51200", "0.023"),
+                ("51200", "512000", "0.022"),
+                ("512000", None, "0.021"),
+            )
         ],
         "price_rules": price_rules(1),
         "resource_owners": resource_owners(),
@@ -200,7 +223,9 @@ def catalog_deliveries() -> dict[str, Tables]:
         "plans": PLANS,
         "plan_charges": CHARGES,
         "charge_prices": [row for row in CHARGE_PRICES if row.get("valid_from") != date(2026, 2, 15)],
-        "subscriptions": [row for row in SUBSCRIPTIONS if row["start_date"] < date(2026, 2, 15) and "valid_from" not in row],
+        "subscriptions": [
+            row for row in SUBSCRIPTIONS if row["start_date"] < date(2026, 2, 15) and "valid_from" not in row
+        ],
         "fx_rates": fx_rates(),
         "tax_rates": tax_rates(),
     }

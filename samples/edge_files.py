@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -89,22 +88,21 @@ def sqlite_file(host: str, metrics: Iterable[Metric], row_count: int | None = No
         for metric in metrics
         for key, value in metric.fields.items()
     ]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "samples.sqlite"
-        connection = sqlite3.connect(path)
-        connection.executescript(
-            "create table samples (id integer primary key, measurement text not null, field text not null,"
-            " tags text not null, sampled_at integer not null, value text);"
-            "create table meta (key text primary key, value text);"
-        )
-        connection.executemany(
-            "insert into samples (measurement, field, tags, sampled_at, value) values (?, ?, ?, ?, ?)", rows
-        )
-        counted = len(rows) if row_count is None else row_count
-        connection.executemany("insert into meta values (?, ?)", [("host", host), ("row_count", str(counted))])
-        connection.commit()
-        connection.close()
-        return path.read_bytes()
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(
+        "create table samples (id integer primary key, measurement text not null, field text not null,"
+        " tags text not null, sampled_at integer not null, value text);"
+        "create table meta (key text primary key, value text);"
+    )
+    connection.executemany(
+        "insert into samples (measurement, field, tags, sampled_at, value) values (?, ?, ?, ?, ?)", rows
+    )
+    counted = len(rows) if row_count is None else row_count
+    connection.executemany("insert into meta values (?, ?)", [("host", host), ("row_count", str(counted))])
+    connection.commit()
+    content = connection.serialize()
+    connection.close()
+    return content
 
 
 def _text(value: Value) -> str:

@@ -1,9 +1,9 @@
 """What the edge servers' agents measured, and in which files it arrives. Forms are `edge_files.py`.
 
-    http_requests, net_bytes_sent   counters, every hour, all servers; some restart, one is down for a while
-    cpu_seconds                     counter with decimals, every hour, CPU_HOSTS
-    mem_used_bytes                  gauge, every 5 minutes, MEMORY_HOSTS (the first days of a month), with a gap
-    disk_used_bytes                 gauge, every 15 minutes, DISK_HOSTS
+http_requests, net_bytes_sent   counters, every hour, all servers; some restart, one is down for a while
+cpu_seconds                     counter with decimals, every hour, CPU_HOSTS
+mem_used_bytes                  gauge, every 5 minutes, MEMORY_HOSTS (the first days of a month), with a gap
+disk_used_bytes                 gauge, every 15 minutes, DISK_HOSTS
 """
 
 from __future__ import annotations
@@ -88,13 +88,19 @@ def files_of(seed: int, server: Server, periods: Iterable[str]) -> list[EdgeFile
         spans = [(start, middle), (middle, end)] if server.form == "json" else [(start, end)]
         for begin, finish in spans:
             part = [metric for metric in metrics if begin <= metric.at < finish]
-            files.append(EdgeFile(server.host, f"{server.host}-{begin:%Y%m%d}.{ending}", part, finish + timedelta(hours=2)))
+            files.append(
+                EdgeFile(server.host, f"{server.host}-{begin:%Y%m%d}.{ending}", part, finish + timedelta(hours=2))
+            )
         if server.host == OVERLAPPING and period == "2026-02":
             again = [metric for metric in metrics if start <= metric.at < start + timedelta(days=3)]
-            files.append(EdgeFile(server.host, f"{server.host}-20260204-retry.{ending}", again, end + timedelta(hours=3)))
+            files.append(
+                EdgeFile(server.host, f"{server.host}-20260204-retry.{ending}", again, end + timedelta(hours=3))
+            )
     if server.host == DUPLICATED and "2026-01" in periods:
         first = files[0]
-        files.append(EdgeFile(server.host, f"retry-{first.name}", first.metrics, first.received_at + timedelta(hours=1)))
+        files.append(
+            EdgeFile(server.host, f"retry-{first.name}", first.metrics, first.received_at + timedelta(hours=1))
+        )
     if late:
         received_at = datetime(2026, 2, 3, 7, tzinfo=UTC)
         files.append(EdgeFile(server.host, f"{server.host}-20260203-late.{ending}", late, received_at))
@@ -109,7 +115,9 @@ def write_edge(inbox: Path, seed: int, periods: Iterable[str]) -> list[EdgeFile]
             match server.form:
                 case "json":
                     # Telegraf writes one object a line; its batch form is valid too and some hosts are set to it.
-                    content = telegraf_json(file.host, file.metrics, batch=server.host == "edge-07" and position % 2 == 1)
+                    content = telegraf_json(
+                        file.host, file.metrics, batch=server.host == "edge-07" and position % 2 == 1
+                    )
                 case "influx":
                     content = line_protocol(file.host, file.metrics)
                 case _:

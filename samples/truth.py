@@ -52,7 +52,13 @@ def truth(
             "deliveries": deliveries,
             "bills": bill_totals(bills, rows),
             "metered": [
-                {"meter_id": name, "resource_id": host, "owner_party_id": owner, "period": period, "quantity": plain(value)}
+                {
+                    "meter_id": name,
+                    "resource_id": host,
+                    "owner_party_id": owner,
+                    "period": period,
+                    "quantity": plain(value),
+                }
                 for (name, host, owner, period), value in sorted(quantities(catalog, usages).items())
                 if period in periods
             ],
@@ -88,12 +94,14 @@ def bill_totals(bills: Mapping[tuple[str, str], Sequence[Line]], rows: list[Cost
                     kind: {"lines": counted[kind], "unblended": plain(unblended[kind])} for kind in sorted(counted)
                 },
                 "accounts": {
-                    account: {view: plain(accounts.get((account, view), ZERO)) for view in ("billed", "effective", "owner")}
+                    account: {
+                        view: plain(accounts.get((account, view), ZERO)) for view in ("billed", "effective", "owner")
+                    }
                     for account in sorted({account for account, _ in accounts})
                 },
                 "components": {
                     view: {name: plain(total) for (of, name), total in sorted(components.items()) if of == view}
-                    for view in ("billed", "effective", "owner")
+                    for view in ("effective", "owner")
                 },
             }
         )
@@ -129,7 +137,10 @@ def margins(catalog: Catalog, rated: list[Rated]) -> list[dict[str, Any]]:
     """Per edge below the vendor's and service period, cloud cost alone: bought, sold, margin."""
     sums: dict[tuple[str, str], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for row in rated:
-        if row.upstream is not None and catalog.parties[catalog.agreements[row.agreement]["seller_id"]]["role"] != "vendor":
+        if (
+            row.upstream is not None
+            and catalog.parties[catalog.agreements[row.agreement]["seller_id"]]["role"] != "vendor"
+        ):
             sums[row.agreement, row.period][0] += row.upstream
             sums[row.agreement, row.period][1] += row.amount
     return [

@@ -58,7 +58,7 @@ def price(rule: Row | None, upstream: Decimal, cost: Cost, rate: Decimal) -> Dec
 
 def rate_costs(catalog: Catalog, rows: Iterable[Cost]) -> list[Rated]:
     """Rated amounts of every edge. Rows of one owner, key and set of rules are summed before they are priced."""
-    groups: dict[tuple, Cost] = {}
+    groups: dict[tuple, list[Cost]] = defaultdict(list)
     rules_of: dict[tuple, tuple[Row | None, ...]] = {}
     for row in rows:
         owner = catalog.owner("aws_account", row.account, row.day)
@@ -69,14 +69,14 @@ def rate_costs(catalog: Catalog, rows: Iterable[Cost]) -> list[Rated]:
         rule_ids = tuple(rule["rule_id"] if rule else None for rule in rules_of[seen])
         key = (row.payer, row.period, row.view, owner, path, row.account, row.service, row.sku, row.category)
         key += (row.currency, row.list_cost is not None, rule_ids)
-        former = groups.get(key)
-        groups[key] = row if former is None else _added(former, row)
+        groups[key].append(row)
     sold: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     bought: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
-    for key, cost in groups.items():
+    for key, members in groups.items():
         path = key[4]
         if not path:
             continue
+        cost = _summed(members)
         views = [catalog.agreements[agreement].get("cost_view") or "effective" for agreement in path]
         charge_key = "/".join((VENDOR, cost.account, cost.service, cost.sku, cost.category))
         if cost.view == views[0]:
@@ -96,13 +96,25 @@ def rate_costs(catalog: Catalog, rows: Iterable[Cost]) -> list[Rated]:
             if cost.view == views[depth - 1]:
                 bought[agreement, cost.period, charge_key] += upstream
     return [
-        Rated(agreement, period, key, "usage", sold.get((agreement, period, key), ZERO), bought.get((agreement, period, key)))
+        Rated(
+            agreement,
+            period,
+            key,
+            "usage",
+            sold.get((agreement, period, key), ZERO),
+            bought.get((agreement, period, key)),
+        )
         for agreement, period, key in sorted(sold.keys() | bought.keys())
     ]
 
 
-def _added(former: Cost, row: Cost) -> Cost:
-    list_cost = None if row.list_cost is None or former.list_cost is None else former.list_cost + row.list_cost
+def _summed(members: list[Cost]) -> Cost:
+    """One row for all; its list cost is unknown where the members' are."""
+    first = members[0]
+    list_cost = None if first.list_cost is None else sum(row.list_cost for row in members)
     return replace(
-        former, quantity=former.quantity + row.quantity, list_cost=list_cost, amount=former.amount + row.amount
+        first,
+        quantity=sum(row.quantity for row in members),
+        list_cost=list_cost,
+        amount=sum(row.amount for row in members),
     )

@@ -67,9 +67,7 @@ def charge_periods(subscription: Row, until: date) -> Iterator[tuple[date, date]
             yield start, end
 
 
-def recurring(
-    catalog: Catalog, subscription: Row, charge: Row, currency: str, periods: list[str]
-) -> Iterator[Rated]:
+def recurring(catalog: Catalog, subscription: Row, charge: Row, currency: str, periods: list[str]) -> Iterator[Rated]:
     """Price × live days / days of the charge period, with the month that holds its last (or first) day."""
     live_from, live_to = live_span(subscription)
     in_advance = charge["timing"] == "in_advance"
@@ -83,7 +81,10 @@ def recurring(
         if due not in periods:
             continue
         agreement = edge_of(catalog, subscription, max(start, live_from))
-        unit_price = exact(price_on(catalog, charge, max(start, live_from))[0]["unit_price"] * catalog.rate(agreement, currency, period))
+        unit_price = exact(
+            price_on(catalog, charge, max(start, live_from))[0]["unit_price"]
+            * catalog.rate(agreement, currency, period)
+        )
         units = number(subscription.get("quantity"), "1") if charge["charge_model"] == "per_unit" else Decimal(1)
         yield Rated(
             agreement=agreement,

@@ -1,4 +1,4 @@
-"""Rated amounts to draft invoices (money.md section 9, nothing issued yet): rounding, the rounding line, tax, margins."""
+"""Rated amounts to draft invoices (money.md section 9, nothing issued yet): rounding, rounding line, tax."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ def tax_rate(catalog: Catalog, agreement: str, category: str, day: date) -> Row:
     actual = (seller["country"], buyer["country"], buyer["tax_status"], category)
     best: tuple[int, Row] | None = None
     for row in catalog.tables["tax_rates"]:
-        wanted = tuple(row.get(name) for name in ("seller_country", "buyer_country", "buyer_tax_status", "tax_category"))
+        wanted = tuple(
+            row.get(name) for name in ("seller_country", "buyer_country", "buyer_tax_status", "tax_category")
+        )
         if valid(row, day) and all(not want or want == have for want, have in zip(wanted, actual, strict=True)):
             strength = sum(bool(want) for want in wanted)
             if best is None or strength > best[0]:
@@ -108,6 +110,12 @@ def taxes(catalog: Catalog, invoice: Invoice) -> list[dict]:
         row = tax_rate(catalog, invoice.agreement, line.tax_category, first_day(line.service_period))
         bases[line.tax_category, row["kind"], number(row.get("rate"))] += line.amount
     return [
-        {"tax_category": category, "kind": kind, "rate": rate, "base": base, "tax": rounded(base * rate, invoice.currency)}
+        {
+            "tax_category": category,
+            "kind": kind,
+            "rate": rate,
+            "base": base,
+            "tax": rounded(base * rate, invoice.currency),
+        }
         for (category, kind, rate), base in sorted(bases.items())
     ]

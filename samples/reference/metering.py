@@ -24,7 +24,9 @@ class Usage:
 
     meter: str
     resource: str
-    by_day: dict[tuple[str, date], Decimal] = field(default_factory=lambda: defaultdict(Decimal))  # scaled; (owner, day)
+    by_day: dict[tuple[str, date], Decimal] = field(
+        default_factory=lambda: defaultdict(Decimal)
+    )  # scaled; (owner, day)
     # Of means only: value × seconds and seconds by (owner, month).
     weighted: dict[tuple[str, str], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     seconds: dict[tuple[str, str], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
@@ -92,7 +94,7 @@ def holds(points: dict[datetime, Decimal]) -> Iterable[tuple[datetime, Decimal, 
 
 
 def quantities(catalog: Catalog, usages: Iterable[Usage]) -> dict[tuple[str, str, str, str], Decimal]:
-    """(meter, resource, owner, month) -> quantity at 12 decimals: the sum of days, or the mean over the time covered."""
+    """(meter, resource, owner, month) -> quantity at 12 decimals: sum of days, or mean over the time covered."""
     scales = {row["meter_id"]: number(row.get("scale"), "1") for row in catalog.tables["meters"]}
     found: dict[tuple[str, str, str, str], Decimal] = defaultdict(lambda: ZERO)
     for usage in usages:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +28,7 @@ from typing import Any, Literal
 from samples import cur_files
 from samples.catalog_files import CATALOG_COLUMNS, write_table
 from samples.edge_files import Metric, Value, deliver, line_protocol, sqlite_file, telegraf_json
+from tests.worlds.defaults import catalog_defaults
 
 # Short names of the columns tests name most; any CUR 2.0 column name can be used as it is.
 SHORT = {
@@ -210,7 +211,7 @@ class World:
         tax_rates   kind standard
         """
         for table, rows in tables.items():
-            filled = [_catalog_defaults(table, index, row) | dict(row) for index, row in enumerate(rows, start=1)]
+            filled = [catalog_defaults(table, index, row) | dict(row) for index, row in enumerate(rows, start=1)]
             received_at = datetime.fromisoformat(delivered_at[:10]).replace(hour=6, tzinfo=UTC)
             self.written.append(write_table(self.inbox, delivered_at, table, filled, received_at))
         return self
@@ -281,40 +282,3 @@ class World:
     def manifests(self, payer: str) -> list[Path]:
         """The manifests of a payer, sorted."""
         return sorted((self.inbox / "aws_cur" / payer).rglob("*-Manifest.json"))
-
-
-def _catalog_defaults(table: str, index: int, row: Mapping[str, Any]) -> dict[str, Any]:
-    match table:
-        case "parties":
-            party = str(row["party_id"])
-            return {
-                "name": party,
-                "role": "customer",
-                "country": "DE",
-                "time_zone": "UTC",
-                "tax_status": "business",
-                "invoice_prefix": party.upper(),
-            }
-        case "agreements":
-            return {"agreement_id": f"{row['seller_id']}-{row['buyer_id']}", "currency": "USD"}
-        case "payers":
-            return {"vendor": "aws"}
-        case "price_rules":
-            return {"rule_id": f"rule-{index:03d}", "kind": "markup"}
-        case "meters":
-            return {
-                "resource_kind": "edge_server",
-                "sample_type": "counter",
-                "aggregation": "sum",
-                "unit": "unit",
-            }
-        case "plans":
-            return {"name": row["plan_id"], "currency": "USD"}
-        case "plan_charges":
-            return {"name": row["charge_id"], "charge_type": "usage", "charge_model": "per_unit"}
-        case "subscriptions":
-            return {"start_date": date(2026, 1, 1)}
-        case "tax_rates":
-            return {"kind": "standard"}
-        case _:
-            return {}

@@ -10,7 +10,7 @@ import pytest
 
 from ingestion.contracts import TECHNICAL_COLUMNS, load_contract
 from samples.catalog_files import CATALOG_COLUMNS
-from samples.cur_files import LEGACY_CSV, LEGACY_PARQUET, NUMBERS
+from samples.cur_columns import LEGACY_CSV, LEGACY_PARQUET, NUMBERS
 from tests.worlds.builder import World, line, reservation, sample
 
 PAYER = "000123456789"
