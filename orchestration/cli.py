@@ -31,7 +31,8 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     help=f"From cloud bills and edge metrics to invoices that reconcile to the cent. {CODES}",
 )
-output, notes = Console(), Console(stderr=True)
+# Where no terminal says how wide it is (a file, a pipe), tables get room instead of folded cells.
+output, notes = Console(width=None if sys.stdout.isatty() else 160), Console(stderr=True)
 
 Home = Annotated[str | None, typer.Option(help="Home folder (METERHOUSE_HOME, default ./.meterhouse).")]
 Inbox = Annotated[str | None, typer.Option(help="Inbox, a folder or s3:// (METERHOUSE_INBOX, default <home>/inbox).")]
@@ -55,7 +56,10 @@ def print_table(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[st
     table = Table(title=title, title_justify="left")
     for column in columns:
         numeric = any(isinstance(row.get(column), Decimal | int) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        heading = column.replace("invoice_period", "period").replace("document_", "").removesuffix("_id")
+        table.add_column(
+            heading.removesuffix("_amount").replace("_", " "), justify="right" if numeric else "left", overflow="fold"
+        )
     for row in rows:
         table.add_row(*(_text(row.get(column)) for column in columns))
     output.print(table)
