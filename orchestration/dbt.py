@@ -51,9 +51,10 @@ def domain(properties: Properties) -> str | None:
 
 
 def group(properties: Properties) -> str:
+    """staging and seeds as one each; allocation, metering, rating between; marts_cost, marts_usage, … at the end."""
     if layer(properties) in ("staging", "seeds") or not domain(properties):
         return layer(properties)
-    return f"{layer(properties)}_{domain(properties)}"
+    return domain(properties) if layer(properties) == "intermediate" else f"marts_{domain(properties)}"
 
 
 def comes_monthly(source: Properties) -> bool:

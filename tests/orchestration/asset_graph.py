@@ -1,6 +1,6 @@
 """The asset graph as text, for review: `python -m tests.orchestration.asset_graph` writes asset_graph.json anew.
 
-One entry per asset: group, kinds, whether it has months, and what it reads. Checks only by number: they follow dbt's tests.
+One entry per asset: group, kinds, whether it has months, and what it reads.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def test_definitions_load_with_no_variables_set_and_contact_nothing(tmp_path: Pa
 
 
 def test_the_asset_graph_is_the_reviewed_one(loaded_home: Path) -> None:
-    """Fails when an asset, its group, kinds, months or inputs change without the snapshot: write it anew and look at it."""
+    """Fails when an asset, its group, kinds, months or inputs change: write the snapshot anew and look at it."""
     found, reviewed = graph(), json.loads(SNAPSHOT.read_text("utf-8"))
     changed = {key for key in found.keys() | reviewed.keys() if found.get(key) != reviewed.get(key)}
     assert not changed, f"python -m tests.orchestration.asset_graph, then review: {sorted(changed)}"
