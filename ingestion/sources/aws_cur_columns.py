@@ -11,17 +11,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, localcontext
+from itertools import pairwise
 
 import polars as pl
 
-from ingestion.contracts import Column, Contract
+from ingestion.contracts import Contract
 from ingestion.deliveries import Refused
 from ingestion.sources.aws_cur_maps import collect, from_json, merged, per_distinct
 
 LEGACY_NAME = re.compile(r"^([a-z][A-Za-z]*)/([A-Za-z][A-Za-z0-9]*)$")
-NUMBER = r"^[+-]?[0-9]+(\.[0-9]+)?$"
-SCIENTIFIC = r"^[+-]?[0-9]{1,38}(\.[0-9]{1,38})?[eE][+-]?[0-9]{1,2}$"  # -7.0E-10 stands in real exports
 PLACES = 18  # decimal places of a vendor amount in the lake
+TINY = rf"^-?[0-9]\.?[0-9]*e-[0-9]+$|\.[0-9]{{{PLACES + 1},}}$"  # what may not fit the lake's scale
 
 
 def snake(name: str) -> str:
@@ -102,7 +102,7 @@ def plan(header: Sequence[str], contract: Contract, file: str) -> Plan:
 
     for column, names in typed.items():
         names.sort(key=lambda name: rank[squashed(name)])
-        for one, two in zip(names, names[1:], strict=False):
+        for one, two in pairwise(names):
             if squashed(one) == squashed(two):
                 raise Refused(
                     f"{file}: columns {one!r} and {two!r} are both {column} ({what}). Ask the producer for a file "
@@ -119,6 +119,11 @@ def plan(header: Sequence[str], contract: Contract, file: str) -> Plan:
         if holder and "mapKey" in column.properties and column.name not in typed:
             taken[holder][column.properties["mapKey"]] = column.name
 
+    if not typed:
+        raise Refused(
+            f"{file}: none of its {len(header)} columns is one of {what}: another vendor's file, an error page or no "
+            "table at all. Put the report itself into the inbox."
+        )
     for column in contract.columns:
         if column.required and column.name not in typed:
             raise Refused(
@@ -129,53 +134,32 @@ def plan(header: Sequence[str], contract: Contract, file: str) -> Plan:
     return Plan(frozen, {**collected, "extra": extra}, maps, taken, tuple(extra.values()))
 
 
-def _plain(text: str) -> str:
-    return format(Decimal(text), "f")
-
-
-def _rounded(text: str) -> str | None:
-    """A double's text at the lake's scale; None where it has no more places than that."""
+def _at_scale(text: str) -> str | None:
+    """A double's text rounded to the lake's scale; None where it has no more places than that."""
     value = Decimal(text)
     if -int(value.as_tuple().exponent) <= PLACES:
         return None
     with localcontext(prec=60):
-        return format(value.quantize(Decimal(1).scaleb(-PLACES), rounding=ROUND_HALF_UP), "f")
+        rounded = value.quantize(Decimal(1).scaleb(-PLACES), rounding=ROUND_HALF_UP)
+    return format(rounded, "f") if rounded else "0"
 
 
-def _numbers(texts: pl.Series, is_float: bool) -> tuple[pl.Series, pl.Series | None]:
-    """Numbers without exponent; of doubles also at most 18 places, with the texts that lost some."""
-    if texts.str.contains("[eE]").any():
-        scientific = texts.filter(texts.str.contains(SCIENTIFIC)).unique()
-        texts = texts.replace(scientific, pl.Series([_plain(text) for text in scientific.to_list()], dtype=pl.String))
-    if not is_float:
+def _shortened(texts: pl.Series) -> tuple[pl.Series, pl.Series | None]:
+    """Doubles' texts at no more than the lake's scale, and the texts that lost places by that."""
+    long = texts.set(~texts.str.contains(TINY).fill_null(False), None)
+    if long.null_count() == long.len():
         return texts, None
-    long = texts.filter(texts.str.contains(rf"^[+-]?[0-9]+\.[0-9]{{{PLACES + 1},}}$"))
-    if long.is_empty():
-        return texts, None
-    distinct = long.unique()
-    short = per_distinct(texts.set(~texts.is_in(distinct.implode()), None), _rounded)
-    lossy = pl.select(pl.when(short.is_not_null()).then(texts)).to_series()
-    return pl.select(pl.coalesce(short, texts)).to_series(), lossy
+    short = per_distinct(long, _at_scale)
+    return short.zip_with(short.is_not_null(), texts), long.set(short.is_null(), None)
 
 
-def _misfits(column: Column, texts: pl.Series, line_types: pl.Series) -> pl.Series | None:
-    """Texts that are no number and may become null: in a column no line needs, or that this line does not need."""
-    needed_for = column.properties.get("neededFor")
-    if needed_for is None and column.properties.get("onInvalid") != "null":
-        return None
-    wrong = ~texts.str.contains(NUMBER).fill_null(True)
-    if needed_for is not None:
-        wrong &= ~line_types.is_in(needed_for).fill_null(False)
-    return pl.select(pl.when(wrong).then(texts)).to_series() if wrong.any() else None
+def canonical(
+    frame: pl.DataFrame, plan: Plan, contract: Contract, floats: frozenset[str] = frozenset()
+) -> pl.DataFrame:
+    """Text under delivered names -> text under the contract's names, one row per row.
 
-
-def canonical(frame: pl.DataFrame, plan: Plan, contract: Contract, floats: frozenset[str] = frozenset()) -> pl.DataFrame:
-    """Text under delivered names -> text under the contract's names, one row per row; `floats`: Parquet doubles."""
-    frame = frame.with_columns(
-        pl.when(pl.col(name) != "").then(pl.col(name)).alias(name)
-        for name in frame.columns
-        if (frame[name].str.len_bytes() == 0).any()
-    )
+    Missing texts are null, never empty. `floats`: delivered columns that are Parquet doubles.
+    """
     columns = {
         column: frame.select(pl.coalesce(names))[names[0]] if len(names) > 1 else frame[names[0]]
         for column, names in plan.typed.items()
@@ -189,19 +173,12 @@ def canonical(frame: pl.DataFrame, plan: Plan, contract: Contract, floats: froze
             columns |= {plan.taken[column][key]: texts for key, texts in taken.items()}
             misfits[column] = wrong
 
-    line_types = columns["line_item_line_item_type"]
     for column in contract.columns:
-        if not column.type.startswith("decimal") or column.name not in columns:
-            continue
-        texts = columns[column.name]
-        if texts.null_count() == texts.len():
-            continue
-        texts, lossy = _numbers(texts, floats.issuperset(plan.typed[column.name]))
-        wrong = _misfits(column, texts, line_types)
-        columns[column.name] = texts if wrong is None else pl.select(pl.when(wrong.is_null()).then(texts)).to_series()
-        for kept in (lossy, wrong):
-            if kept is not None:
-                misfits[column.name] = kept
+        delivered = plan.typed.get(column.name)
+        if delivered and column.type.startswith("decimal") and floats.issuperset(delivered):
+            columns[column.name], lossy = _shortened(columns[column.name])
+            if lossy is not None:
+                misfits[column.name] = lossy
 
     originals = {name: texts.alias(f"\0{name}") for name, texts in misfits.items() if texts.null_count() < len(texts)}
     extra = {**plan.collected["extra"], **{name: texts.name for name, texts in originals.items()}}

@@ -21,6 +21,8 @@ LEGACY_PERIOD = re.compile(r"^(\d{4})(\d{2})\d{2}-\d{8}$")
 EXPORT_PERIOD = re.compile(r"^BILLING_PERIOD=(\d{4})-(\d{2})$")
 EXECUTION = re.compile(r"^(\d{4}-\d{2}-\d{2}T[0-9:.]+Z)-(.+)$")
 DATA_FILE = re.compile(r"\.(csv|csv\.gz|csv\.zip|zip|gz|parquet)$", re.IGNORECASE)
+PATH_NAMES = ("path", "key", "uri", "url", "file")
+SIZE_NAMES = ("size", "sizeBytes", "contentLength", "bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def _listed(node: object) -> Iterator[tuple[str, int | None]]:
         for entry in node:
             yield from _listed(entry)
     elif isinstance(node, dict):
-        path = next((node[name] for name in ("path", "key", "uri", "url", "file") if isinstance(node.get(name), str)), None)
+        path = next((node[name] for name in PATH_NAMES if isinstance(node.get(name), str)), None)
         if path is not None:
             yield path, _size(node)
             return
@@ -81,7 +83,7 @@ def _listed(node: object) -> Iterator[tuple[str, int | None]]:
 
 def _size(node: object) -> int | None:
     if isinstance(node, dict):
-        node = next((node[name] for name in ("size", "sizeBytes", "contentLength", "bytes") if name in node), None)
+        node = next((node[name] for name in SIZE_NAMES if name in node), None)
     return node if isinstance(node, int) and not isinstance(node, bool) else None
 
 
@@ -92,7 +94,7 @@ def parse(file: File, payload: bytes) -> Manifest:
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
         raise ValueError("the manifest is no JSON: it is cut, or still being written") from error
     if not isinstance(document, dict) or not {"reportKeys", "dataFiles"} & document.keys():
-        raise ValueError("the manifest has neither reportKeys nor dataFiles: it is no manifest of a cost and usage report")
+        raise ValueError("the manifest has neither reportKeys nor dataFiles: no manifest of a cost report")
     listed = tuple(_listed(document.get("reportKeys") or document.get("dataFiles") or []))
 
     *folders, name = file.key.split("/")
@@ -148,10 +150,10 @@ def delivered(manifest: Manifest, files: Mapping[str, File]) -> tuple[tuple[File
         file = _look_up(path, manifest, files)
         if file is None:
             problems.append(f"{path} is not there yet")
-        elif size is not None and size != file.size:
+            continue
+        found.append(file)
+        if size is not None and size != file.size:
             problems.append(f"{file.key} has {file.size} bytes where the manifest says {size}")
-        else:
-            found.append(file)
     if len({file.key for file in found}) < len(found):
         problems.append("the manifest lists a file twice")
     return tuple(found), "; ".join(problems[:3]) + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "")

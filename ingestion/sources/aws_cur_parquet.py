@@ -25,12 +25,13 @@ def _map_as_json(pairs: pl.Series) -> pl.Series:
     """A map column (polars: list of key and value) as JSON objects; empty and null values have no key."""
     rows = pl.DataFrame({"row": pl.int_range(pairs.len(), eager=True), "pair": pairs})
     entries = rows.filter(pl.col("pair").list.len() > 0).explode("pair").unnest("pair")
-    entries = entries.with_columns(_text(entries["value"]).alias("value")).filter(pl.col("value") != "")
+    entries = entries.with_columns(_text(entries["value"]).alias("value")).drop_nulls("value")
     if entries.is_empty():
         return pl.Series(pairs.name, [None] * pairs.len(), dtype=pl.String)
     objects = (
         entries.select(
             "row",
+            "key",
             pl.concat_str(
                 pl.lit('"'),
                 escaped(entries["key"].cast(pl.String)),
@@ -40,10 +41,17 @@ def _map_as_json(pairs: pl.Series) -> pl.Series:
             ).alias("entry"),
         )
         .group_by("row")
-        .agg(pl.col("entry").sort().str.join(","))
+        .agg(pl.col("entry").sort_by("key").str.join(","))
         .select("row", pl.concat_str(pl.lit("{"), "entry", pl.lit("}")).alias("object"))
     )
     return rows.join(objects, on="row", how="left", maintain_order="left")["object"].alias(pairs.name)
+
+
+def _series(column: pa.Array) -> pl.Series:
+    """The column in Polars. Texts come as a dictionary: decoding it here is three times as fast as plain strings."""
+    if pa.types.is_dictionary(column.type):
+        return pl.Series(pl.from_arrow(column.dictionary)).gather(pl.Series(pl.from_arrow(column.indices)))
+    return pl.Series(pl.from_arrow(column))
 
 
 def _is_map(dtype: pl.DataType) -> bool:
@@ -55,10 +63,11 @@ def _is_map(dtype: pl.DataType) -> bool:
 
 
 def _text(values: pl.Series) -> pl.Series:
-    """Any delivered type as text."""
+    """Any delivered type as text; an empty one is missing."""
     dtype = values.dtype
     if dtype == pl.String:
-        return values
+        empty = values.str.len_bytes() == 0
+        return values.set(empty, None) if empty.any() else values
     if _is_map(dtype):
         return _map_as_json(values)
     if isinstance(dtype, pl.Datetime):
@@ -80,16 +89,20 @@ def read_parquet(stream: BinaryIO, name: str) -> Iterator[tuple[pl.DataFrame, fr
     A file without rows gives one empty batch, so that its columns are still judged. `stream` must be seekable.
     """
     try:
-        file = pq.ParquetFile(stream, memory_map=False, pre_buffer=False)
-        schema = file.schema_arrow
+        schema = pq.read_schema(stream)
+        stream.seek(0)
+        texts = [field.name for field in schema if pa.types.is_string(field.type)]
+        file = pq.ParquetFile(stream, read_dictionary=texts, pre_buffer=False)
+        doubled = sorted({field.name for field in schema if schema.names.count(field.name) > 1})
+        if doubled:
+            raise Refused(f"{name}: column {doubled[0]!r} stands twice in the Parquet schema.")
         floats = frozenset(field.name for field in schema if pa.types.is_floating(field.type))
         if file.metadata.num_rows == 0:
             yield pl.DataFrame(schema={field.name: pl.String for field in schema}), floats
         for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
             if batch.num_rows:
-                frame = pl.DataFrame({f"{i}": pl.from_arrow(column) for i, column in enumerate(batch.columns)})
-                frame = frame.rename({f"{i}": name for i, name in enumerate(batch.schema.names)})
-                yield frame.select(_text(frame[column]).alias(column) for column in frame.columns), floats
+                columns = zip(batch.schema.names, batch.columns, strict=True)
+                yield pl.DataFrame({column: _text(_series(values)) for column, values in columns}), floats
     except (pa.ArrowException, OSError, pl.exceptions.PolarsError) as error:
         raise Refused(
             f"{name}: the Parquet file cannot be read to its end ({type(error).__name__}). It is cut or damaged: "
