@@ -14,7 +14,7 @@ from typing import Any
 
 from samples.aws_commitments import commitment_lines
 from samples.aws_lines import Bill, Line
-from samples.world import ACCOUNTS, MONTHS, PAYER_A, PAYER_B, bounds, dice
+from samples.world import MONTHS, PAYER_A, PAYER_B, bounds, dice
 
 D = Decimal
 
@@ -222,8 +222,3 @@ def preliminary(lines: list[Line]) -> list[Line]:
             line = line | {"line_item_unblended_cost": cost, "line_item_blended_cost": cost}
         early.append(line)
     return early
-
-
-def accounts_of(payer: str) -> list[str]:
-    """Ids of the payer's accounts, the payer's own first."""
-    return [account.id for account in ACCOUNTS if account.payer == payer]
