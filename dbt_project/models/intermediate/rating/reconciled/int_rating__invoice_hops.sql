@@ -72,30 +72,31 @@ placed_lines as (
         and lines.currency = placed_keys.currency
 ),
 
+-- One scale for all: a union of decimals of different scales would round to the coarser one.
 parts as (
     select billing_period, 'subscriptions' as source, seller_id as account, currency, 'rated' as hop,
-        cast(null as varchar) as part, amount
+        cast(null as varchar) as part, {{ vendor_amount('amount') }} as amount
     from charges
     where payer_account_id is null
     union all
     select billing_period, 'subscriptions' as source, seller_id as account, currency, 'rated' as hop,
-        'charged by plans' as part, amount
+        'charged by plans' as part, {{ vendor_amount('amount') }} as amount
     from charges
     where payer_account_id is null
     union all
-    select billing_period, source, account, currency, 'invoiced' as hop, cast(null as varchar) as part, amount
+    select billing_period, source, account, currency, 'invoiced' as hop, cast(null as varchar) as part, {{ vendor_amount('amount') }} as amount
     from placed_lines
     union all
     select billing_period, source, account, currency, 'invoiced' as hop, 'also invoiced further up the chain' as part,
-        resold_amount as amount
+        {{ vendor_amount('resold_amount') }} as amount
     from placed_keys
     union all
     select billing_period, source, account, currency, 'invoiced' as hop, 'rounded per line' as part,
-        amount - exact_amount as amount
+        {{ vendor_amount('amount') }} - {{ vendor_amount('exact_amount') }} as amount
     from placed_keys
     union all
     select service_period as billing_period, 'rounding' as source, agreement_id as account, currency, 'invoiced' as hop,
-        'rounding lines' as part, amount
+        'rounding lines' as part, {{ vendor_amount('amount') }} as amount
     from rounding_lines
 ),
 

@@ -67,48 +67,49 @@ reached as (
     where viewed_costs.is_payer_view
 ),
 
+-- One scale for all: a union of decimals of different scales would round to the coarser one.
 parts as (
-    select billing_period, payer_account_id, vendor, currency, 'rounded to 12 decimals' as part, amount - vendor_amount as amount
+    select billing_period, payer_account_id, vendor, currency, 'rounded to 12 decimals' as part, {{ vendor_amount('amount') }} - vendor_amount as amount
     from viewed_costs
     where is_payer_view
     union all
-    select billing_period, payer_account_id, vendor, currency, 'own use' as part, -amount as amount
+    select billing_period, payer_account_id, vendor, currency, 'own use' as part, {{ vendor_amount('-amount') }} as amount
     from viewed_costs
     where is_payer_view and owner_party_id = root_party_id
     union all
-    select billing_period, payer_account_id, vendor, currency, 'bought in another cost view' as part, -amount as amount
+    select billing_period, payer_account_id, vendor, currency, 'bought in another cost view' as part, {{ vendor_amount('-amount') }} as amount
     from reached
     union all
-    select billing_period, payer_account_id, vendor, currency, 'bought in another cost view' as part, amount
+    select billing_period, payer_account_id, vendor, currency, 'bought in another cost view' as part, {{ vendor_amount('amount') }} as amount
     from first_steps
     union all
-    select billing_period, payer_account_id, vendor, currency, 'tax not resold' as part, -amount as amount
+    select billing_period, payer_account_id, vendor, currency, 'tax not resold' as part, {{ vendor_amount('-amount') }} as amount
     from first_steps
     where not is_resold
     union all
-    select billing_period, payer_account_id, vendor, currency, 'no rate into the first edge' as part, -amount as amount
+    select billing_period, payer_account_id, vendor, currency, 'no rate into the first edge' as part, {{ vendor_amount('-amount') }} as amount
     from first_steps
     where is_resold and fx_rate is null
     union all
     select billing_period, payer_account_id, split_part(charge_key, '/', 1) as vendor, currency,
         case reason when 'unassigned' then 'unassigned accounts' else 'no agreement with the owner' end as part,
-        -amount as amount
+        {{ vendor_amount('-amount') }} as amount
     from unrated
     where reason in ('unassigned', 'no_agreement')
     union all
-    select billing_period, payer_account_id, vendor, currency, 'margins' as part, amount - upstream_amount as amount
+    select billing_period, payer_account_id, vendor, currency, 'margins' as part, {{ vendor_amount('amount - upstream_amount') }} as amount
     from charges
     union all
     select billing_period, payer_account_id, vendor, upstream_currency as currency, 'converted into another currency' as part,
-        -upstream_original_amount as amount
+        {{ vendor_amount('-upstream_original_amount') }} as amount
     from charges
     where upstream_currency <> currency
     union all
-    select billing_period, payer_account_id, vendor, currency, 'converted from another currency' as part, upstream_amount as amount
+    select billing_period, payer_account_id, vendor, currency, 'converted from another currency' as part, {{ vendor_amount('upstream_amount') }} as amount
     from charges
     where upstream_currency <> currency
     union all
-    select billing_period, payer_account_id, vendor, currency, cast(null as varchar) as part, amount
+    select billing_period, payer_account_id, vendor, currency, cast(null as varchar) as part, {{ vendor_amount('amount') }} as amount
     from charges
     where consumer_id = buyer_id
 ),
