@@ -79,7 +79,7 @@ def test_a_period_outside_the_partitions_is_refused(period: str) -> None:
 
 @pytest.mark.parametrize("now", ["2018-01-31", "2026-03-31T23:59:59Z", "2040-12-01"])
 def test_partitions_run_from_the_first_period_to_the_month_of_now(now: str) -> None:
-    """Fails when a set clock, before or after the real one, adds or loses months, or a start date is not read in fmt."""
+    """Fails when a set clock adds or loses months, before or after the real one, or start_date is misread."""
     keys = months(Settings(now=now, first_period="2018-01")).get_partition_keys()
     assert (keys[0], keys[-1]) == ("2018-01", now[:7])
     assert len(keys) == (int(now[:4]) - 2018) * 12 + int(now[5:7])
