@@ -151,7 +151,13 @@ def show_reconciliation(found: Sequence[dict[str, Any]]) -> int:
     if not found:
         output.print("nothing to reconcile: no period has been run")
         return 1
-    print_table("Reconciliation", found, list(found[0]))
+    pivoted = tables.hops(found)
+    if pivoted:
+        print_table("Reconciliation", pivoted, list(pivoted[0]))
+    for row in found:
+        if row["difference"]:
+            where = f"{row['billing_period']:%Y-%m} {row['source']} {row['account']}"
+            output.print(f"{where}: {row['hop']} differs by {_text(row['difference'])}: {_text(row['explanation'])}")
     unexplained = tables.unexplained(found)
     output.print(f"{len(unexplained)} differences without an explanation" if unexplained else "every cent is explained")
     return 1 if unexplained else 0

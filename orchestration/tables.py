@@ -68,5 +68,18 @@ def reconciliation(connection: duckdb.DuckDBPyConnection, months: Sequence[date]
 
 
 def unexplained(found: Sequence[Row]) -> list[Row]:
-    """Differences that nothing explains."""
-    return [row for row in found if row["difference"] and not row["explanation"]]
+    """Hops whose difference to the one before is not explained to the last decimal."""
+    return [row for row in found if row["unexplained"]]
+
+
+def hops(found: Sequence[Row]) -> list[Row]:
+    """One row per period, source, account and currency with a column per hop; what is zero throughout is left out."""
+    pivoted: dict[tuple[Any, ...], Row] = {}
+    for row in found:
+        key = (row["billing_period"], row["source"], row["account"], row["currency"])
+        line = pivoted.setdefault(key, {"billing_period": key[0], "source": key[1], "account": key[2]})
+        line[row["hop"]] = row["amount"]
+        left = line.pop("unexplained", Decimal(0)) + row["unexplained"]
+        line.pop("currency", None)
+        line |= {"unexplained": left, "currency": key[3]}  # the last columns
+    return [line for line in pivoted.values() if any(isinstance(v, Decimal) and v for v in line.values())]

@@ -86,9 +86,8 @@ def test_every_step_that_opens_the_warehouse_is_in_its_pool(loaded_home: Path) -
 
 def test_money_checks_block(loaded_home: Path) -> None:
     """Fails when a control total or a dbt test of severity error would let the month go on."""
-    from orchestration.definitions import defs
-
     from orchestration.dbt import parse_if_changed
+    from orchestration.definitions import defs
     from orchestration.settings import get_settings
 
     nodes = json.loads(parse_if_changed(get_settings()).read_text("utf-8"))["nodes"].values()
