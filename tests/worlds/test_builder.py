@@ -10,7 +10,7 @@ import pytest
 
 from ingestion.contracts import TECHNICAL_COLUMNS, load_contract
 from samples.catalog_files import CATALOG_COLUMNS
-from samples.cur_columns import LEGACY_CSV, LEGACY_PARQUET, NUMBERS
+from samples.cur_columns import LEGACY_CSV, LEGACY_PARQUET, NUMBERS, TIMESTAMPS
 from tests.worlds.builder import World, line, reservation, sample
 from tests.worlds.truth_comparison import compare
 
@@ -52,6 +52,7 @@ def test_every_column_written_is_one_the_contract_knows():
     for name, heading in LEGACY_CSV.items():
         assert known[name] is known[heading] is known[LEGACY_PARQUET.get(name, name)], name
         assert known[name].type.startswith("decimal") == (name in NUMBERS), name
+        assert (known[name].type == "timestamp") == (name in TIMESTAMPS), name
 
 
 @pytest.mark.parametrize("table", CATALOG_COLUMNS)
