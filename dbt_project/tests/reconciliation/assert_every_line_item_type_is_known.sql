@@ -1,6 +1,11 @@
 -- Fails when a bill has a line type the seed aws_line_item_types does not list: name it there, with its rules, and run
--- the month again. Until then its amounts count as on demand at unblended cost.
-{{ config(meta={'dagster': {'ref': {'name': 'fct_account_costs'}}}) }}
+-- the month again. Until then its amounts count as on demand at unblended cost. The failing types stay readable in
+-- test_failures.assert_every_line_item_type_is_known.
+{{ config(
+    store_failures=true,
+    schema='test_failures',
+    meta={'dagster': {'ref': {'name': 'fct_account_costs'}}}
+) }}
 
 select
     totaled.billing_period,
