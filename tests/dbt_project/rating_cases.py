@@ -74,7 +74,8 @@ def chains(world: World, randoms: random.Random, case: str) -> None:
                     "rule_id": f"{edge}-rule{index}", "agreement_id": edge, "kind": kind,
                     "value": number(randoms, 0.01, 0.4, 3),
                     "vendor": randoms.choice([None, "aws"]), "service": randoms.choice([None, None, "EC2", "S3"]),
-                    "sku": randoms.choice([None, None, "sku1"]), "account_id": randoms.choice([None, None, accounts[0]]),
+                    "sku": randoms.choice([None, None, "sku1"]),
+                    "account_id": randoms.choice([None, None, accounts[0]]),
                     "charge_category": randoms.choice([None, None, "Usage", "Credit", "Tax", "Purchase"]),
                     "valid_from": changed if changes else EVER, "valid_to": OPEN,
                 }
@@ -188,7 +189,8 @@ def recurring_plans(world: World, randoms: random.Random, case: str) -> None:
     end = OPEN if randoms.random() < 0.6 else start + timedelta(days=randoms.randint(0, 300))
     base = {
         "subscription_id": f"{case}-sub", "seller_id": f"{case}-seller", "buyer_id": f"{case}-buyer",
-        "billing_day": randoms.choice([1, 15, 28, 31, start.day]), "anchor": randoms.choice(["calendar", "anniversary"]),
+        "billing_day": randoms.choice([1, 15, 28, 31, start.day]),
+        "anchor": randoms.choice(["calendar", "anniversary"]),
         "start_date": start, "end_date": end,
     }  # fmt: skip
     changed = date(2026, randoms.randint(1, 3), randoms.randint(1, 28))
