@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from iso4217 import Currency
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -40,6 +41,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 Periods = Annotated[list[str] | None, typer.Option("--period", help="Billing period YYYY-MM; may be repeated.")]
 
 
+AMOUNTS = ("net_amount", "tax_amount", "total_amount")
+
+
 def _print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, default=str, indent=2) + "\n")
 
@@ -47,8 +51,8 @@ def _print_json(value: Any) -> None:
 def _text(value: Any) -> str:
     """A cell: decimals without needless zeros, two at least; names as they are, never as markup."""
     if isinstance(value, Decimal):
-        whole, _, fraction = f"{value:f}".partition(".")
-        return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
+        whole, point, fraction = f"{value:f}".partition(".")
+        return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}" if point else whole
     return escape("" if value is None else str(value))
 
 
@@ -63,6 +67,12 @@ def print_table(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[st
     for row in rows:
         table.add_row(*(_text(row.get(column)) for column in columns))
     output.print(table)
+
+
+def _money(amount: Decimal | None, currency: str) -> Decimal | None:
+    """An amount that is already rounded, with the digits its currency has."""
+    digits = Currency(currency).exponent
+    return None if amount is None else amount.quantize(Decimal(1).scaleb(-(digits or 0)))
 
 
 @contextmanager
@@ -139,13 +149,14 @@ def show_invoices(found: Sequence[dict[str, Any]]) -> None:
     from orchestration import tables
 
     columns = ["invoice_period", "seller_id", "buyer_id", "document_type", "status", "net_amount", "tax_amount"]
-    print_table(f"{len(found)} invoices", found, [*columns, "total_amount", "currency"])
+    shown = [row | {name: _money(row[name], row["currency"]) for name in AMOUNTS} for row in found]
+    print_table(f"{len(found)} invoices", shown, [*columns, "total_amount", "currency"])
     for currency, amount in tables.net_by_currency(found).items():
         output.print(f"net {currency}: {_text(amount)}")
 
 
-def show_reconciliation(found: Sequence[dict[str, Any]]) -> int:
-    """Prints the hops and the verdict; returns the exit code."""
+def show_reconciliation(found: Sequence[dict[str, Any]], explained: bool = True) -> int:
+    """Prints the hops, why they differ where asked, and the verdict; returns the exit code."""
     from orchestration import tables
 
     if not found:
@@ -155,7 +166,7 @@ def show_reconciliation(found: Sequence[dict[str, Any]]) -> int:
     if pivoted:
         print_table("Reconciliation", pivoted, list(pivoted[0]))
     for row in found:
-        if row["difference"]:
+        if row["unexplained"] or (explained and row["difference"]):
             where = f"{row['billing_period']:%Y-%m} {row['source']} {row['account']}"
             output.print(f"{where}: {row['hop']} differs by {_text(row['difference'])}: {_text(row['explanation'])}")
     unexplained = tables.unexplained(found)
