@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from iso4217 import Currency
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -39,9 +38,6 @@ Home = Annotated[str | None, typer.Option(help="Home folder (METERHOUSE_HOME, de
 Inbox = Annotated[str | None, typer.Option(help="Inbox, a folder or s3:// (METERHOUSE_INBOX, default <home>/inbox).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Periods = Annotated[list[str] | None, typer.Option("--period", help="Billing period YYYY-MM; may be repeated.")]
-
-
-AMOUNTS = ("net_amount", "tax_amount", "total_amount")
 
 
 def _print_json(value: Any) -> None:
@@ -67,12 +63,6 @@ def print_table(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[st
     for row in rows:
         table.add_row(*(_text(row.get(column)) for column in columns))
     output.print(table)
-
-
-def _money(amount: Decimal | None, currency: str) -> Decimal | None:
-    """An amount that is already rounded, with the digits its currency has."""
-    digits = Currency(currency).exponent
-    return None if amount is None else amount.quantize(Decimal(1).scaleb(-(digits or 0)))
 
 
 @contextmanager
@@ -149,8 +139,7 @@ def show_invoices(found: Sequence[dict[str, Any]]) -> None:
     from orchestration import tables
 
     columns = ["invoice_period", "seller_id", "buyer_id", "document_type", "status", "net_amount", "tax_amount"]
-    shown = [row | {name: _money(row[name], row["currency"]) for name in AMOUNTS} for row in found]
-    print_table(f"{len(found)} invoices", shown, [*columns, "total_amount", "currency"])
+    print_table(f"{len(found)} invoices", tables.with_digits(found), [*columns, "total_amount", "currency"])
     for currency, amount in tables.net_by_currency(found).items():
         output.print(f"net {currency}: {_text(amount)}")
 
