@@ -31,7 +31,7 @@ def content_by_period(found: Iterable[Found], periods_without: list[str]) -> dic
             continue
         content = ";".join(f"{file.key},{file.size},{file.etag}" for file in delivery.files)
         for period in [delivery.period] if delivery.period else periods_without:
-            parts[period].append(f"{delivery.feed}/{delivery.account}/{delivery.name}/{delivery.version}:{content}")
+            parts[period].append(f"{delivery.feed}/{delivery.account}/{delivery.name}:{content}")
     return {
         period: hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16] for period, lines in parts.items()
     }

@@ -34,10 +34,14 @@ STAGES = [
 ]
 
 
-def children(process: int) -> list[int]:
-    """Process ids of its children, by /proc."""
-    task = Path(f"/proc/{process}/task/{process}/children")
-    return [int(text) for text in task.read_text("ascii").split()] if task.exists() else []
+def dbt_building_months(process: int) -> int | None:
+    """Process id of the dbt that our process started for a month, by /proc; None while there is none."""
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text("ascii").split()
+        found = [child for child in children if b"config.event_time" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    except (FileNotFoundError, ProcessLookupError):
+        return None  # ended while we looked
+    return int(found[0]) if found else None
 
 
 def test_killed_at_every_stage_the_next_run_ends_where_an_undisturbed_one_does(first_run: Path, tmp_path: Path) -> None:
@@ -61,10 +65,9 @@ def test_dbt_killed_under_us_is_a_failure_that_the_next_run_puts_right(first_run
     shutil.rmtree(home / "warehouse")
     process = start(home, "run", *BOTH, "--json", **variables)
     while process.poll() is None:
-        dbt = [child for child in children(process.pid) if b"monthly" in Path(f"/proc/{child}/environ").read_bytes()]
-        if dbt:
+        if dbt := dbt_building_months(process.pid):
             time.sleep(3)  # past its start, into its models
-            os.kill(dbt[0], signal.SIGKILL)
+            os.kill(dbt, signal.SIGKILL)
             break
         time.sleep(0.05)
     process.communicate(timeout=600)

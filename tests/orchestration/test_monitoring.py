@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def asked(cursor: str | None) -> tuple[dict[str, str], str | None]:
 
 
 def test_the_sensor_asks_once_for_each_complete_delivery(inbox: World) -> None:
-    """Fails when a complete month is missed, a tick without news asks again, or the key depends on more than content."""
+    """Fails when a complete month is missed, a tick without news asks again, or the key is not of the content."""
     first, cursor = asked(None)
     assert {"2026-01", "2026-02"} <= set(first)
     assert asked(cursor) == ({}, cursor)
@@ -90,7 +89,8 @@ def test_a_month_four_times_the_last_one_looks_strange() -> None:
     connection.execute("create schema lake")
     connection.execute(
         "create table fct_account_costs as select date '2026-01-01' + interval (m) month as billing_period, "
-        "'USD' as currency, 'effective' as cost_view, cast(case when m = 2 then 40 else 10 end as decimal(38, 18)) as amount "
+        "'USD' as currency, 'effective' as cost_view, "
+        "cast(case when m = 2 then 40 else 10 end as decimal(38, 18)) as amount "
         "from range(3) months(m), range(10)"
     )
     connection.execute(
@@ -108,7 +108,7 @@ def test_a_month_four_times_the_last_one_looks_strange() -> None:
 
 
 def test_the_shipped_instance_releases_what_a_killed_run_holds() -> None:
-    """Fault 64. Fails when monitoring, slot release, the pool limit, or the switched-off telemetry leave dagster.yaml."""
+    """Fault 64. Fails when monitoring, slot release, pool limit or switched-off telemetry leave dagster.yaml."""
     import yaml
 
     import orchestration
@@ -121,4 +121,3 @@ def test_the_shipped_instance_releases_what_a_killed_run_holds() -> None:
         monitoring["enabled"] and monitoring["max_runtime_seconds"] and monitoring["free_slots_after_run_end_seconds"]
     )
     assert shipped["run_retries"]["enabled"]
-    assert json.dumps(shipped)
