@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
+from orchestration.settings import Settings
+from orchestration.warehouse import opened
 from tests.worlds.builder import World, line, sample
 
 ROOT = Path(__file__).parent.parent.parent
@@ -108,10 +108,10 @@ def outcomes(report: dict[str, Any]) -> dict[str, str]:
     return {outcome["name"]: outcome["status"] for outcome in report["outcomes"]}
 
 
-def marts(home: Path) -> dict[str, tuple[int, str]]:
+def marts(home: Path, lake: str = "") -> dict[str, tuple[int, str]]:
     """Mart -> its number of rows and a digest of their content, independent of the order they lie in."""
     found = {}
-    with duckdb.connect(str(home / "warehouse" / "warehouse.duckdb"), read_only=True) as connection:
+    with opened(Settings(home=home, lake=lake)) as connection:
         names = connection.execute(
             "select table_name from information_schema.tables where table_schema = 'main' order by table_name"
         ).fetchall()
