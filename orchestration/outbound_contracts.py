@@ -15,7 +15,13 @@ import yaml
 
 from ingestion.contracts import CONTRACTS
 
-LOGICAL_TYPES = {"varchar": "string", "date": "date", "timestamp": "timestamp", "bigint": "integer", "boolean": "boolean"}
+LOGICAL_TYPES = {
+    "varchar": "string",
+    "date": "date",
+    "timestamp": "timestamp",
+    "bigint": "integer",
+    "boolean": "boolean",
+}
 
 
 def is_mart(node: dict[str, Any]) -> bool:

@@ -17,7 +17,7 @@ PAYER = "000000000001"
 LINES_PER_FILE = 2_000_000
 RESELLERS = 20
 
-# One select per line number n; h spreads it. 88 % usage, 6 % reserved, 3 % under a savings plan (each with its negation).
+# One select per line number n; h spreads it. 88 % usage, 6 % reserved, 3 % under a savings plan, each with its negation.
 LINES = """
 select
     '{payer}' as bill_payer_account_id,
@@ -48,11 +48,15 @@ select
     'SKU' || sku as product_sku,
     'us-east-1' as product_region_code,
     case when kind = 'DiscountedUsage'
-        then 'arn:aws:ec2:us-east-1:{payer}:reserved-instances/ri-' || (sku % 8) else '' end as reservation_reservation_a_r_n,
+        then 'arn:aws:ec2:us-east-1:{payer}:reserved-instances/ri-' || (sku % 8) else ''
+    end as reservation_reservation_a_r_n,
     case when kind = 'DiscountedUsage' then price * 0.625 else 0.0 end as reservation_effective_cost,
     case when kind like 'SavingsPlan%'
-        then 'arn:aws:savingsplans::{payer}:savingsplan/sp-' || (sku % 4) else '' end as savings_plan_savings_plan_a_r_n,
-    case when kind = 'SavingsPlanCoveredUsage' then price * 0.75 else 0.0 end as savings_plan_savings_plan_effective_cost,
+        then 'arn:aws:savingsplans::{payer}:savingsplan/sp-' || (sku % 4) else ''
+    end as savings_plan_savings_plan_a_r_n,
+    case kind
+        when 'SavingsPlanCoveredUsage' then price * 0.75 else 0.0
+    end as savings_plan_savings_plan_effective_cost,
     'team-' || (h % 40) as resource_tags_user_team
 from (
     select
@@ -107,7 +111,10 @@ def write_catalog(inbox: Path, customers: int) -> None:
             writer.writerow(header.split(","))
             writer.writerows(rows)
 
-    parties = [("aws", "AWS", "vendor", "US", "UTC", "business"), ("dist", "Distributor", "distributor", "US", "UTC", "business")]
+    parties = [
+        ("aws", "AWS", "vendor", "US", "UTC", "business"),
+        ("dist", "Distributor", "distributor", "US", "UTC", "business"),
+    ]
     agreements = [("a-dist", "aws", "dist", "USD", "aws", "effective")]
     rules = []
     for number in range(RESELLERS):
