@@ -46,8 +46,8 @@ import sys, duckdb, glob
 sql, lake, catalog, out = sys.argv[1:]
 connection = duckdb.connect(config={"threads": 2, "preserve_insertion_order": False})
 files = sorted(glob.glob(lake + "/landed/aws_cur/line_items/**/*.parquet", recursive=True))
-rows = connection.execute(open(sql).read(), {
-    "files": files, "owners": catalog + "/resource_owners.csv", "agreements": catalog + "/agreements.csv"}).fetch_arrow_table()
+tables = {"owners": catalog + "/resource_owners.csv", "agreements": catalog + "/agreements.csv"}
+rows = connection.execute(open(sql).read(), {"files": files} | tables).fetch_arrow_table()
 connection.register("rows", rows)
 connection.execute(f"copy rows to '{out}' (format parquet)")
 """

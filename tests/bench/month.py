@@ -17,7 +17,7 @@ PAYER = "000000000001"
 LINES_PER_FILE = 2_000_000
 RESELLERS = 20
 
-# One select per line number n; h spreads it. 88 % usage, 6 % reserved, 3 % under a savings plan, each with its negation.
+# One select per line number n; h spreads it. 88 % usage, 6 % reserved, 3 % under a savings plan, with negations.
 LINES = """
 select
     '{payer}' as bill_payer_account_id,
