@@ -40,7 +40,14 @@ class Found:
     files: tuple[File, ...]
     status: Literal["complete", "incomplete", "rejected", "held"] = "complete"
     reason: str = ""
-    details: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, str] = field(default_factory=dict)  # kept in the manifest; aws_cur: `report`
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the catalog in the lake says about deliveries, as last delivered."""
+
+    authoritative_report: Mapping[str, str] = field(default_factory=dict)  # payer account -> report name
 
 
 @dataclass(slots=True)
