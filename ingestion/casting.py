@@ -1,7 +1,8 @@
 """Text -> typed columns, strictly: what `contracts.cast` does to one column. Vectorised; odd texts go one by one.
 
-A text either has exactly one meaning here or none. Nothing is trimmed, guessed or rounded: `1,234.56`, `1_000`, `01/02/2026`,
-`infinity` and fullwidth digits, which engines read each in their own way, are no values.
+A text either has exactly one meaning here or none. Nothing is trimmed, guessed or rounded: `1,234.56`, `1_000`,
+`01/02/2026`, `infinity` and fullwidth digits, which engines read each in their own way, are no values. The one thing
+cut off is what a timestamp says below the microsecond.
 """
 
 from __future__ import annotations
@@ -70,24 +71,18 @@ def parse_number(text: str, precision: int, scale: int) -> Decimal | str:
     if not digits.strip("0."):
         # A negative zero is what a float leaves behind, never what a bill says.
         return "not_finite" if sign == "-" else Decimal(0)
-    magnitude = len(digits.partition(".")[0].lstrip("0")) + exponent
-    if magnitude > FLOAT_RANGE:
+    whole, _, fraction = digits.partition(".")
+    if len(whole.lstrip("0")) + exponent > FLOAT_RANGE:
         return "not_finite"
-    if exponent < -FLOAT_RANGE:
-        return "too_many_digits"
-    unsigned = (digits.replace(".", "") or "0").strip("0")
-    lowest = (
-        exponent
-        - len(digits.partition(".")[2])
-        + len(digits.replace(".", ""))
-        - len(digits.replace(".", "").rstrip("0"))
-    )
+    significant = (whole + fraction).lstrip("0")
+    unsigned = significant.rstrip("0")
+    lowest = exponent - len(fraction) + len(significant) - len(unsigned)  # power of ten of the last digit
     if lowest < -scale or len(unsigned) + lowest > precision - scale:
         return "too_many_digits"
     return Decimal(f"{sign}{unsigned}E{lowest}")
 
 
-def _reasons(text: pl.Series, bad: pl.Series, reason: str) -> pl.Series | None:
+def _reasons(bad: pl.Series, reason: str) -> pl.Series | None:
     """`reason` where `bad`; None where nothing is."""
     if not bad.any():
         return None
@@ -139,7 +134,7 @@ def _dates(text: pl.Series) -> Cast:
     values = text.set(~text.str.contains(DATE).fill_null(True), None).str.to_date("%Y-%m-%d", strict=False)
     # Year 0 is no year of ISO's calendar as SQL engines count it.
     values = values.set((values < date(1, 1, 1)).fill_null(False), None)
-    return Cast(values, _reasons(text, values.is_null() & text.is_not_null(), "bad_date"))
+    return Cast(values, _reasons(values.is_null() & text.is_not_null(), "bad_date"))
 
 
 def _timestamps(text: pl.Series, naive_is_utc: bool) -> Cast:
@@ -154,12 +149,12 @@ def _timestamps(text: pl.Series, naive_is_utc: bool) -> Cast:
             "%Y-%m-%dT%H:%M:%S%.f%:z", time_unit="us", strict=False, time_zone="UTC"
         )
         values = values.zip_with(~offset, shifted.dt.replace_time_zone(None))
-    return Cast(values, _reasons(text, values.is_null() & text.is_not_null(), "bad_timestamp"))
+    return Cast(values, _reasons(values.is_null() & text.is_not_null(), "bad_timestamp"))
 
 
 def _booleans(text: pl.Series) -> Cast:
     values = pl.select(pl.when(text == "true").then(True).when(text == "false").then(False)).to_series()
-    return Cast(values, _reasons(text, values.is_null() & text.is_not_null(), "not_a_boolean"))
+    return Cast(values, _reasons(values.is_null() & text.is_not_null(), "not_a_boolean"))
 
 
 def _texts(text: pl.Series, properties: Mapping[str, Any]) -> Cast:
@@ -171,7 +166,7 @@ def _texts(text: pl.Series, properties: Mapping[str, Any]) -> Cast:
         bad, reason = ~text.str.contains(PERIOD).fill_null(True), "bad_period"
     else:
         return Cast(text, None)
-    return Cast(text.set(bad, None) if bad.any() else text, _reasons(text, bad, reason))
+    return Cast(text.set(bad, None) if bad.any() else text, _reasons(bad, reason))
 
 
 def cast_column(text: pl.Series, column: Column, naive_is_utc: bool) -> Cast:

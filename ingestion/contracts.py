@@ -117,11 +117,11 @@ def inbound_contracts() -> list[Contract]:
 def cast(frame: pl.DataFrame, contract: Contract) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Delivered texts -> (good, rejected), under the contract's names; every row ends in exactly one of the two.
 
-    `frame` has String columns under canonical names (columns that are not required may be absent, unknown ones are left
-    out), `source_file` and `source_row`. An empty text is a missing value. `good` has `contract.schema()`, `rejected` has
-    REJECTED_SCHEMA and one row per row: the first column at fault, in the contract's order, names the reason.
-    Column properties: `onInvalid: null` keeps the row, the text goes to the column `extra`; `neededFor: [values]` does so
-    unless the contract's `neededForColumn` has one of the values. Raises Refused where a required column is absent.
+    `frame` has String columns under canonical names (columns that are not required may be absent, unknown ones are
+    left out), `source_file` and `source_row`. An empty text is a missing value. `good` has `contract.schema()`,
+    `rejected` REJECTED_SCHEMA and one row per row: the first column at fault, in the contract's order, is blamed.
+    Column properties: `onInvalid: null` keeps the row, the text goes to the column `extra`; `neededFor: [values]` does
+    so unless the contract's `neededForColumn` has one of the values. Raises Refused where a required column is absent.
     """
     absent = [column.name for column in contract.columns if column.required and column.name not in frame.columns]
     if absent:

@@ -62,6 +62,7 @@ class Rows:
     period: str  # YYYY-MM the rows belong to in the lake; "" for the catalog
     good: pl.DataFrame
     rejected: pl.DataFrame
+    messages: tuple[str, ...] = ()  # what a human should know of the delivery; never values of rows
 
 
 class Refused(Exception):

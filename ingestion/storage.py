@@ -57,9 +57,6 @@ class Storage(Protocol):
 
     def exists(self, key: str) -> bool: ...
 
-    def delete(self, key: str) -> None:
-        """Removes a file; nothing happens where there is none. Never used on landed data."""
-
     def locate(self, key: str) -> str:
         """A path or s3:// URI that DuckDB and Polars read."""
 
@@ -158,15 +155,12 @@ class Folder:
     def exists(self, key: str) -> bool:
         return self._path(key).is_file()
 
-    def delete(self, key: str) -> None:
-        self._path(key).unlink(missing_ok=True)
-
     def locate(self, key: str) -> str:
         return str(self._path(key))
 
 
 class Bucket:
-    """An S3 prefix, by boto3. Credentials, region and AWS_ENDPOINT_URL come from the environment, as boto3 reads them."""
+    """An S3 prefix, by boto3, which reads credentials, region and AWS_ENDPOINT_URL from the environment."""
 
     def __init__(self, bucket: str, prefix: str) -> None:
         import boto3  # half a second to import: only where S3 is used
@@ -190,9 +184,7 @@ class Bucket:
                     continue  # the mark consoles leave for an empty folder
                 modified = entry["LastModified"].astimezone(UTC).isoformat()
                 found.append(File(key, entry["Size"], entry["ETag"].strip('"'), modified))
-        # S3 lists in UTF-8 byte order, which is also Python's order of code points; sorted again to owe nothing to it.
-        for file in sorted(found, key=lambda file: file.key):
-            yield file
+        yield from sorted(found, key=lambda file: file.key)
 
     def open(self, file: File) -> BinaryIO:
         """See Storage. The body is copied to a temporary file first: one request, one etag, and it can be sought."""
@@ -251,9 +243,6 @@ class Bucket:
                 return False
             raise
         return True
-
-    def delete(self, key: str) -> None:
-        self.client.delete_object(Bucket=self.bucket, Key=self._key(key))
 
     def locate(self, key: str) -> str:
         return f"s3://{self.bucket}/{self._key(key)}"
