@@ -147,7 +147,10 @@ class CsvFile:
         if end > LARGEST_HEADER:
             raise self._text.refuse("no header within the first megabyte: not a CSV file")
         # Without newline="" the csv module would see other row ends than we do.
-        records = list(csv.reader(io.StringIO(start[:end].decode(), newline=""), strict=True)) if end else []
+        try:
+            records = list(csv.reader(io.StringIO(start[:end].decode(), newline=""), strict=True)) if end else []
+        except csv.Error as error:
+            raise self._text.refuse(f"the header is no CSV ({error})") from None
         header = next((record for record in records if record), [])
         if not header:
             raise self._text.refuse("empty file, without even a header", "An empty file is no delivery of zero rows.")

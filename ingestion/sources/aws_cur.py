@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import logging
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -31,8 +30,6 @@ from ingestion.sources.aws_cur_zip import ZIP_MAGIC, Unzipped
 from ingestion.storage import Changed, Storage
 
 __all__ = ["FEED", "find", "read"]
-
-log = logging.getLogger(__name__)
 
 PAYER = "bill_payer_account_id"
 PERIOD_START = "bill_billing_period_start_date"
@@ -89,28 +86,22 @@ def _magic(inbox: Storage, file: File) -> bytes:
 
 def read(inbox: Storage, found: Found, contract: Contract) -> Iterator[Rows]:
     """Batches of the delivery's lines, file by file; raises Refused to reject the delivery whole."""
-    unknown: set[str] = set()
+    reported: set[str] = set()
     for file in found.files:
         if is_manifest(file.key):
             continue  # stands in the delivery of an empty month only
         for texts, rejected, file_plan, floats in _batches(inbox, file, contract):
-            unknown.update(file_plan.unknown)
             delivered = texts.drop("source_file", "source_row", strict=False)
             lines = canonical(delivered, file_plan, contract, floats).with_columns(
                 texts["source_row"], pl.lit(file.key).alias("source_file")
             )
             good, uncast = cast(lines, contract)
             good, strays = _without_strays(good, lines, found)
-            yield Rows(found.period or "", good, pl.concat([rejected, uncast, strays]))
-    if unknown:
-        log.warning(
-            "%s: %d columns that contract %s %s does not know are kept in extra: %s",
-            found.name,
-            len(unknown),
-            contract.id,
-            contract.version,
-            ", ".join(sorted(unknown)),
-        )
+            new = sorted(set(file_plan.unknown) - reported)
+            reported.update(new)
+            known = f"contract {contract.id} {contract.version}"
+            message = f"{len(new)} columns that {known} does not know are kept in extra: {', '.join(new)}"
+            yield Rows(found.period or "", good, pl.concat([rejected, uncast, strays]), (message,) if new else ())
 
 
 def _batches(

@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from ingestion.contracts import load_contract
-from ingestion.deliveries import Found, Terms
+from ingestion.deliveries import Found, Rows, Terms
 from ingestion.sources import aws_cur
 from ingestion.storage import Storage, open_storage
 
@@ -116,10 +116,14 @@ def find(inbox: Path | Storage, period: str | None = None, report: Mapping[str, 
     return aws_cur.find(storage, period, Terms(report or {}))
 
 
+def batches(inbox: Path, found: Found) -> list[Rows]:
+    return list(aws_cur.read(open_storage(inbox), found, CONTRACT))
+
+
 def read(inbox: Path, found: Found) -> tuple[pl.DataFrame, pl.DataFrame]:
     """All good and all rejected rows of a delivery."""
-    batches = list(aws_cur.read(open_storage(inbox), found, CONTRACT))
-    return pl.concat([rows.good for rows in batches]), pl.concat([rows.rejected for rows in batches])
+    all_rows = batches(inbox, found)
+    return pl.concat([rows.good for rows in all_rows]), pl.concat([rows.rejected for rows in all_rows])
 
 
 def the_one(inbox: Path, **arguments: object) -> Found:

@@ -150,7 +150,7 @@ def test_both_layouts_of_another_connectors_tests_land(
 
 
 def test_a_bucket_of_another_chargeback_tool_is_read(outside_data: Path, tmp_path: Path) -> None:
-    """Fails when a line of this bucket goes missing: its one file mixes three months and has amounts of 19 places (32)."""
+    """Fails when a line goes missing: this bucket's one file mixes three months, with amounts of 19 places (32)."""
     with tarfile.open(outside_data / "koku-fixtures" / "test_local_bucket.tar.gz") as archive:
         archive.extractall(tmp_path / "aws_cur" / "koku", filter="data")
     found = the_one(tmp_path)
