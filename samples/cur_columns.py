@@ -77,7 +77,8 @@ LEGACY_PARQUET = {"product_region_code": "product_region"}
 # Columns a bill has only where a line fills them.
 OPTIONAL = tuple(name for name in LEGACY_CSV if "_net_" in name or name.startswith("split_"))
 TEXT_RATES = {"line_item_unblended_rate", "pricing_public_on_demand_rate"}
-TIMESTAMPS = {name for name in LEGACY_CSV if name.endswith("_date")}
+# "commitment to date" is an amount.
+TIMESTAMPS = {name for name in LEGACY_CSV if name.endswith("_date") and not name.endswith("_to_date")}
 NUMBERS = {
     name
     for name in LEGACY_CSV

@@ -10,8 +10,9 @@ import pytest
 
 from ingestion.contracts import TECHNICAL_COLUMNS, load_contract
 from samples.catalog_files import CATALOG_COLUMNS
-from samples.cur_columns import LEGACY_CSV, LEGACY_PARQUET, NUMBERS
+from samples.cur_columns import LEGACY_CSV, LEGACY_PARQUET, NUMBERS, TIMESTAMPS
 from tests.worlds.builder import World, line, reservation, sample
+from tests.worlds.truth_comparison import compare
 
 PAYER = "000123456789"
 
@@ -51,6 +52,7 @@ def test_every_column_written_is_one_the_contract_knows():
     for name, heading in LEGACY_CSV.items():
         assert known[name] is known[heading] is known[LEGACY_PARQUET.get(name, name)], name
         assert known[name].type.startswith("decimal") == (name in NUMBERS), name
+        assert (known[name].type == "timestamp") == (name in TIMESTAMPS), name
 
 
 @pytest.mark.parametrize("table", CATALOG_COLUMNS)
@@ -97,3 +99,15 @@ def test_edge_files_hold_the_samples_in_each_form(tmp_path):
     ]
     assert dict(connection.execute("select * from meta")) == {"host": "edge-01", "row_count": "2"}
     connection.close()
+
+
+def test_a_comparison_with_the_truth_finds_a_cent():
+    """Fails when the comparison of marts with a sample's truth overlooks an amount, a missing key or one too many."""
+    wanted = {("a",): Decimal("1.00"), ("b",): Decimal("2.00"), ("nothing",): Decimal(0)}
+    assert compare("mart", wanted, {("a",): Decimal("1"), ("b",): Decimal("2")}) == []
+    assert compare("mart", wanted, {("a",): Decimal("1.01"), ("c",): Decimal("5")}) == [
+        "mart a: truth 1.00, mart 1.01",
+        "mart b: truth 2.00, mart None",
+        "mart c: truth None, mart 5",
+    ]
+    assert compare("mart", {("a",): Decimal("1")}, {("a",): Decimal("1.01")}, Decimal("0.01")) == []
