@@ -26,7 +26,7 @@ from ingestion.sources import aws_cur_parquet
 from ingestion.sources.aws_cur_columns import Plan, canonical, plan, squashed
 from ingestion.sources.aws_cur_find import FEED, First, find_deliveries
 from ingestion.sources.aws_cur_manifests import is_manifest
-from ingestion.sources.aws_cur_zip import ZIP_MAGIC, Unzipped
+from ingestion.sources.aws_cur_zip import ZIP_MAGICS, Unzipped
 from ingestion.storage import Changed, Storage
 
 __all__ = ["FEED", "find", "read"]
@@ -57,7 +57,7 @@ def _first_of(inbox: Storage, files: tuple[File, ...]) -> First:
 
 
 def _first(inbox: Storage, file: File) -> First:
-    """The file's first payer. A file that cannot be read counts as having rows: reading it will say what is wrong."""
+    """The file's first payer. A file that is damaged or foreign counts as having rows: reading it says why."""
     try:
         magic = _magic(inbox, file)
         if magic == aws_cur_parquet.MAGIC:
@@ -67,14 +67,15 @@ def _first(inbox: Storage, file: File) -> First:
                 batches = parquet.iter_batches(batch_size=100, columns=names)
                 payers = next(batches).column(0).to_pylist() if names and parquet.metadata.num_rows else []
                 return First(parquet.metadata.num_rows > 0, next((str(payer) for payer in payers if payer), None))
-        with (Unzipped(inbox) if magic == ZIP_MAGIC else inbox).open(file) as stream:
+        with (Unzipped(inbox) if magic in ZIP_MAGICS else inbox).open(file) as stream:
             head = (gzip.GzipFile(fileobj=stream) if magic[:2] == b"\x1f\x8b" else stream).read(HEAD)
         encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
         records = csv.DictReader(io.StringIO(head.decode(encoding, errors="replace"), newline=""))
         column = next((name for name in records.fieldnames or [] if squashed(name) == squashed(PAYER)), None)
         rows = list(records)
         payers = (row[column] for row in rows) if column else ()
-        return First(bool(rows), next((payer for payer in payers if payer), None))
+        foreign = bool(records.fieldnames) and column is None
+        return First(bool(rows) or foreign, next((payer for payer in payers if payer), None))
     except (Refused, Changed, OSError, EOFError, ValueError, zlib.error, csv.Error):
         return First(has_rows=True)
 
@@ -120,7 +121,7 @@ def _batches(
         return
     if file.key.endswith(".parquet"):
         raise Refused(f"{file.key}: named .parquet but not Parquet. Deliver the file again.")
-    with open_csv(Unzipped(inbox) if magic == ZIP_MAGIC else inbox, file) as opened:
+    with open_csv(Unzipped(inbox) if magic in ZIP_MAGICS else inbox, file) as opened:
         file_plan = plan(opened.header, contract, file.key)
         empty = pl.DataFrame(schema=dict.fromkeys(opened.header, pl.String()) | {"source_row": pl.Int64()})
         for texts, rejected in chain([(empty, pl.DataFrame(schema=REJECTED_SCHEMA))], opened):
