@@ -106,6 +106,15 @@ def _odd_quote(block: np.ndarray, quotes: np.ndarray) -> int | None:
     return int(odd.min()) if len(odd) else None
 
 
+def _row_at(block: np.ndarray, quotes: np.ndarray, offset: int) -> int:
+    """Number, from 1, of the row in which the offset lies. Line ends inside quotes end no row, empty lines are none."""
+    before = block[:offset]
+    line_ends = np.flatnonzero((before == LF) | (before == CR))
+    row_ends = line_ends[np.searchsorted(quotes, line_ends) % 2 == 0]
+    lengths = np.diff(row_ends, prepend=-1) - 1
+    return int((lengths > 0).sum()) + 1
+
+
 class CsvFile:
     """An opened CSV file: `header` at once, rows by iterating (once). Close it, or use `with`."""
 
@@ -147,7 +156,10 @@ class CsvFile:
         if end > LARGEST_HEADER:
             raise self._text.refuse("no header within the first megabyte: not a CSV file")
         # Without newline="" the csv module would see other row ends than we do.
-        records = list(csv.reader(io.StringIO(start[:end].decode(), newline=""), strict=True)) if end else []
+        try:
+            records = list(csv.reader(io.StringIO(start[:end].decode(), newline=""), strict=True))
+        except csv.Error as error:
+            raise self._text.refuse(f"the header is no CSV ({error})") from None
         header = next((record for record in records if record), [])
         if not header:
             raise self._text.refuse("empty file, without even a header", "An empty file is no delivery of zero rows.")
@@ -220,7 +232,7 @@ class CsvFile:
         quotes = np.flatnonzero(view == QUOTE)
         odd = _odd_quote(view, quotes) if len(quotes) else None
         if odd is not None:
-            row = self._row + self._rows_in(block[:odd]) + 1
+            row = self._row + _row_at(view, quotes, odd)
             raise self._text.refuse(
                 f"data row {row} has a quote where none may stand", "Quote the field, double its quotes."
             )
@@ -269,11 +281,6 @@ class CsvFile:
         )
         self._row += present
         return rows, rejected
-
-    @staticmethod
-    def _rows_in(text: bytes) -> int:
-        """Row ends before an offset, for a message."""
-        return sum(1 for line in text.splitlines() if line.strip())
 
 
 def open_csv(inbox: Storage, file: File) -> CsvFile:
