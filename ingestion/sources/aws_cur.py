@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import logging
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -27,12 +26,10 @@ from ingestion.sources import aws_cur_parquet
 from ingestion.sources.aws_cur_columns import Plan, canonical, plan, squashed
 from ingestion.sources.aws_cur_find import FEED, First, find_deliveries
 from ingestion.sources.aws_cur_manifests import is_manifest
-from ingestion.sources.aws_cur_zip import ZIP_MAGIC, Unzipped
+from ingestion.sources.aws_cur_zip import ZIP_MAGICS, Unzipped
 from ingestion.storage import Changed, Storage
 
 __all__ = ["FEED", "find", "read"]
-
-log = logging.getLogger(__name__)
 
 PAYER = "bill_payer_account_id"
 PERIOD_START = "bill_billing_period_start_date"
@@ -60,7 +57,7 @@ def _first_of(inbox: Storage, files: tuple[File, ...]) -> First:
 
 
 def _first(inbox: Storage, file: File) -> First:
-    """The file's first payer. A file that cannot be read counts as having rows: reading it will say what is wrong."""
+    """The file's first payer. A file that is damaged or foreign counts as having rows: reading it says why."""
     try:
         magic = _magic(inbox, file)
         if magic == aws_cur_parquet.MAGIC:
@@ -70,14 +67,15 @@ def _first(inbox: Storage, file: File) -> First:
                 batches = parquet.iter_batches(batch_size=100, columns=names)
                 payers = next(batches).column(0).to_pylist() if names and parquet.metadata.num_rows else []
                 return First(parquet.metadata.num_rows > 0, next((str(payer) for payer in payers if payer), None))
-        with (Unzipped(inbox) if magic == ZIP_MAGIC else inbox).open(file) as stream:
+        with (Unzipped(inbox) if magic in ZIP_MAGICS else inbox).open(file) as stream:
             head = (gzip.GzipFile(fileobj=stream) if magic[:2] == b"\x1f\x8b" else stream).read(HEAD)
         encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
         records = csv.DictReader(io.StringIO(head.decode(encoding, errors="replace"), newline=""))
         column = next((name for name in records.fieldnames or [] if squashed(name) == squashed(PAYER)), None)
         rows = list(records)
         payers = (row[column] for row in rows) if column else ()
-        return First(bool(rows), next((payer for payer in payers if payer), None))
+        foreign = bool(records.fieldnames) and column is None
+        return First(bool(rows) or foreign, next((payer for payer in payers if payer), None))
     except (Refused, Changed, OSError, EOFError, ValueError, zlib.error, csv.Error):
         return First(has_rows=True)
 
@@ -89,28 +87,22 @@ def _magic(inbox: Storage, file: File) -> bytes:
 
 def read(inbox: Storage, found: Found, contract: Contract) -> Iterator[Rows]:
     """Batches of the delivery's lines, file by file; raises Refused to reject the delivery whole."""
-    unknown: set[str] = set()
+    reported: set[str] = set()
     for file in found.files:
         if is_manifest(file.key):
             continue  # stands in the delivery of an empty month only
         for texts, rejected, file_plan, floats in _batches(inbox, file, contract):
-            unknown.update(file_plan.unknown)
             delivered = texts.drop("source_file", "source_row", strict=False)
             lines = canonical(delivered, file_plan, contract, floats).with_columns(
                 texts["source_row"], pl.lit(file.key).alias("source_file")
             )
             good, uncast = cast(lines, contract)
             good, strays = _without_strays(good, lines, found)
-            yield Rows(found.period or "", good, pl.concat([rejected, uncast, strays]))
-    if unknown:
-        log.warning(
-            "%s: %d columns that contract %s %s does not know are kept in extra: %s",
-            found.name,
-            len(unknown),
-            contract.id,
-            contract.version,
-            ", ".join(sorted(unknown)),
-        )
+            new = sorted(set(file_plan.unknown) - reported)
+            reported.update(new)
+            known = f"contract {contract.id} {contract.version}"
+            message = f"{len(new)} columns that {known} does not know are kept in extra: {', '.join(new)}"
+            yield Rows(found.period or "", good, pl.concat([rejected, uncast, strays]), (message,) if new else ())
 
 
 def _batches(
@@ -129,7 +121,7 @@ def _batches(
         return
     if file.key.endswith(".parquet"):
         raise Refused(f"{file.key}: named .parquet but not Parquet. Deliver the file again.")
-    with open_csv(Unzipped(inbox) if magic == ZIP_MAGIC else inbox, file) as opened:
+    with open_csv(Unzipped(inbox) if magic in ZIP_MAGICS else inbox, file) as opened:
         file_plan = plan(opened.header, contract, file.key)
         empty = pl.DataFrame(schema=dict.fromkeys(opened.header, pl.String()) | {"source_row": pl.Int64()})
         for texts, rejected in chain([(empty, pl.DataFrame(schema=REJECTED_SCHEMA))], opened):

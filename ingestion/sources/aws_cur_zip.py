@@ -15,7 +15,7 @@ from ingestion.csv_reader import RATIO, RATIO_COUNTS_FROM
 from ingestion.deliveries import File, Refused
 from ingestion.storage import Storage
 
-ZIP_MAGIC = b"PK\x03\x04"
+ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # the second is an archive without members
 
 
 class _Member(io.BufferedIOBase):

@@ -7,16 +7,21 @@ import gzip
 import io
 import json
 import os
+import zipfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 
 from ingestion.contracts import load_contract
-from ingestion.deliveries import Found, Terms
+from ingestion.deliveries import Found, Refused, Rows, Terms
 from ingestion.sources import aws_cur
+from ingestion.sources.aws_cur_columns import squashed
 from ingestion.storage import Storage, open_storage
 
 PAYER = "000123456789"
@@ -116,10 +121,14 @@ def find(inbox: Path | Storage, period: str | None = None, report: Mapping[str, 
     return aws_cur.find(storage, period, Terms(report or {}))
 
 
+def batches(inbox: Path, found: Found) -> list[Rows]:
+    return list(aws_cur.read(open_storage(inbox), found, CONTRACT))
+
+
 def read(inbox: Path, found: Found) -> tuple[pl.DataFrame, pl.DataFrame]:
     """All good and all rejected rows of a delivery."""
-    batches = list(aws_cur.read(open_storage(inbox), found, CONTRACT))
-    return pl.concat([rows.good for rows in batches]), pl.concat([rows.rejected for rows in batches])
+    all_rows = batches(inbox, found)
+    return pl.concat([rows.good for rows in all_rows]), pl.concat([rows.rejected for rows in all_rows])
 
 
 def the_one(inbox: Path, **arguments: object) -> Found:
@@ -134,3 +143,35 @@ def load(inbox: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def total(frame: pl.DataFrame, column: str = "line_item_unblended_cost") -> Decimal:
     return sum(frame[column].drop_nulls().to_list(), Decimal(0))
+
+
+def loaded(inbox: Path, data: bytes, name: str = "x.csv") -> tuple[pl.DataFrame, pl.DataFrame]:
+    manual(inbox, {name: data})
+    return load(inbox)
+
+
+def refusal(inbox: Path, data: bytes, name: str = "x.csv") -> str:
+    manual(inbox, {name: data})
+    with pytest.raises(Refused) as refused:
+        load(inbox)
+    return str(refused.value)
+
+
+def parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    return sink.getvalue()
+
+
+def snake_line(**changes: object) -> dict[str, object]:
+    """The legacy test line under CUR 2.0 names."""
+    names = {squashed(alias): column.name for column in CONTRACT.columns for alias in [*column.aliases, column.name]}
+    return {names[squashed(name)]: value for name, value in LINE.items()} | changes
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return sink.getvalue()

@@ -150,7 +150,7 @@ def test_both_layouts_of_another_connectors_tests_land(
 
 
 def test_a_bucket_of_another_chargeback_tool_is_read(outside_data: Path, tmp_path: Path) -> None:
-    """Fails when a line of this bucket goes missing: its one file mixes three months and has amounts of 19 places (32)."""
+    """Fails when a line goes missing: this bucket's one file mixes three months, with amounts of 19 places (32)."""
     with tarfile.open(outside_data / "koku-fixtures" / "test_local_bucket.tar.gz") as archive:
         archive.extractall(tmp_path / "aws_cur" / "koku", filter="data")
     found = the_one(tmp_path)
@@ -195,9 +195,8 @@ def test_odd_headers_of_another_tool_land(
 def test_files_of_other_vendors_are_refused(path: str, outside_data: Path, tmp_path: Path) -> None:
     """Fails when another vendor's file in this folder is loaded in part (fault 10)."""
     place = outside_data / path
-    files = (
-        [place] if place.is_file() else [file for file in place.rglob("*") if file.suffix in (".csv", ".json", ".gz")]
-    )
-    manual(tmp_path, {files[0].name: files[0].read_bytes()})
+    files = [place, *(file for file in place.rglob("*") if file.suffix in (".csv", ".json", ".gz"))]
+    largest = max((file for file in files if file.is_file()), key=lambda file: file.stat().st_size)
+    manual(tmp_path, {largest.name: largest.read_bytes()})
     with pytest.raises(Refused, match=r"contract aws_cur\.line_items"):
         load(tmp_path)

@@ -1,0 +1,33 @@
+{#- Months and days without a clock: every date comes from a column. -#}
+
+{#- The same day `number_of_months` later, clamped to the month's last day; a negative number goes back. -#}
+{% macro add_months(date_expression, number_of_months) -%}
+    cast({{ dbt.dateadd('month', number_of_months, date_expression) }} as date)
+{%- endmacro %}
+
+{% macro add_days(date_expression, number_of_days) -%}
+    cast({{ dbt.dateadd('day', number_of_days, date_expression) }} as date)
+{%- endmacro %}
+
+{#- The first day of the month that holds the date, as a date (`date_trunc` alone gives a timestamp on DuckDB). -#}
+{% macro first_of_month(date_expression) -%}
+    cast(date_trunc('month', {{ date_expression }}) as date)
+{%- endmacro %}
+
+{#- Months counted from year 0, so that intervals of months are differences of whole numbers. -#}
+{% macro month_number(date_expression) -%}
+    (extract(year from {{ date_expression }}) * 12 + extract(month from {{ date_expression }}) - 1)
+{%- endmacro %}
+
+{#- The given day of a month (its first day is passed), clamped to the month's last day: 31 is 28, 29 or 30 where needed. -#}
+{% macro day_of_month(month_expression, day_expression) -%}
+    least(
+        {{ add_days(month_expression, '(' ~ day_expression ~ ' - 1)') }},
+        {{ add_days(add_months(month_expression, 1), -1) }}
+    )
+{%- endmacro %}
+
+{#- YYYY-MM, as keys and file names write a month. -#}
+{% macro month_text(date_expression) -%}
+    substr(cast({{ date_expression }} as varchar), 1, 7)
+{%- endmacro %}

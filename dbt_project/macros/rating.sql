@@ -1,0 +1,30 @@
+{#- Rules of rating that more than one model needs (money.md sections 6 and 8). -#}
+
+{#- The kind under which resource_owners knows the accounts of a vendor. -#}
+{% macro account_resource_kind(vendor) -%}
+    case {{ vendor }} when 'azure' then 'azure_subscription' when 'gcp' then 'gcp_project' else {{ vendor }} || '_account' end
+{%- endmacro %}
+
+{#- Whether a date lies in the half-open validity of a catalog row. -#}
+{% macro valid_on(row, date_expression) -%}
+    ({{ date_expression }} >= {{ row }}.valid_from and {{ date_expression }} < {{ row }}.valid_to)
+{%- endmacro %}
+
+{#- The part of the running total x that lies in (lower, upper]. The first tier has no floor, so that quantities
+    taken back below zero are priced there. -#}
+{% macro part_in_tier(running_total, row) -%}
+    case
+        when {{ row }}.lower = 0 then least({{ running_total }}, coalesce({{ row }}.upper, {{ running_total }}))
+        else greatest(least({{ running_total }}, coalesce({{ row }}.upper, {{ running_total }})), {{ row }}.lower) - {{ row }}.lower
+    end
+{%- endmacro %}
+
+{#- Whether the tier (lower, upper] holds q; nothing and less than nothing are held by the first. -#}
+{% macro tier_holds(row, quantity) -%}
+    (({{ quantity }} > {{ row }}.lower or {{ row }}.lower = 0) and ({{ row }}.upper is null or {{ quantity }} <= {{ row }}.upper))
+{%- endmacro %}
+
+{#- The feed that delivers a vendor's bill. -#}
+{% macro vendor_source(vendor) -%}
+    case {{ vendor }} when 'aws' then 'aws_cur' else {{ vendor }} end
+{%- endmacro %}

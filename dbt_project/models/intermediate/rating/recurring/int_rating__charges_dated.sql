@@ -1,0 +1,123 @@
+-- The live days of a charge period cut where its price changes, each part with its edge, price version and rate. One
+-- row per part. Without proration a charge period has one price, the last that was valid in it. `reason` says why a
+-- part cannot be priced; days between two versions are counted in unpriced_days.
+with
+
+charge_periods as (
+    select * from {{ ref('int_rating__charge_periods') }}
+),
+
+versions as (
+    select * from {{ ref('int_rating__price_versions') }}
+    where dimension_value = 'ANY'
+),
+
+edges as (
+    select * from {{ ref('int_rating__edges_dated') }}
+),
+
+fx_rates as (
+    select * from {{ ref('int_rating__fx_rates') }}
+),
+
+parts as (
+    select
+        charge_periods.*,
+        versions.valid_from as price_valid_from,
+        versions.asks_for_more as price_asks_for_more,
+        greatest(charge_periods.live_from, coalesce(versions.valid_from, charge_periods.live_from)) as part_from,
+        least(
+            charge_periods.live_until,
+            coalesce({{ add_days('versions.valid_to', -1) }}, charge_periods.live_until)
+        ) as part_until
+    from charge_periods
+    left join versions
+        on charge_periods.charge_id = versions.charge_id
+        and versions.valid_from <= charge_periods.live_until
+        and versions.valid_to > charge_periods.live_from
+),
+
+counted as (
+    select
+        *,
+        cast(datediff('day', part_from, part_until) + 1 as bigint) as part_days,
+        cast(datediff('day', live_from, live_until) + 1 as bigint) as live_days,
+        cast(datediff('day', period_start, period_end) as bigint) as period_days
+    from parts
+),
+
+edged as (
+    select
+        counted.*,
+        edges.agreement_id,
+        edges.currency,
+        case when counted.charge_type = 'one_time' then 'none' else coalesce(counted.charge_proration, edges.proration) end
+            as proration,
+        cast(
+            case
+                when counted.plan_currency = edges.currency then 1
+                else coalesce(edges.fx_fixed_rate, fx_rates.rate)
+            end as decimal(38, 12)
+        ) as fx_rate
+    from counted
+    left join edges
+        on counted.seller_id = edges.seller_id
+        and counted.buyer_id = edges.buyer_id
+        and {{ valid_on('edges', 'counted.part_from') }}
+    left join fx_rates
+        on counted.plan_currency = fx_rates.from_currency
+        and edges.currency = fx_rates.to_currency
+        and counted.service_period = fx_rates.service_period
+        and edges.fx_source = fx_rates.fx_source
+),
+
+reasoned as (
+    select
+        *,
+        case when proration = 'none' then period_days else part_days end as billed_days,
+        case
+            when agreement_id is null then 'no_agreement'
+            when asks_for_more or charge_model not in ('flat', 'per_unit', 'graduated', 'volume') then 'model_not_supported'
+            when proration not in ('actual_days', 'none') then 'proration_not_supported'
+            when price_valid_from is null then 'price_gap'
+            when price_asks_for_more then 'model_not_supported'
+            when fx_rate is null then 'missing_fx_rate'
+        end as reason
+    from edged
+),
+
+prorated as (
+    select * from reasoned
+    qualify
+        coalesce(proration, '-') <> 'none'
+        or row_number() over (
+            partition by billing_period, service_period, subscription_id, charge_id, period_start
+            order by part_from desc
+        ) = 1
+),
+
+-- Days of the charge period that no price version covers, told on its first part.
+dated as (
+    select
+        *,
+        case
+            when
+                proration = 'actual_days'
+                and price_valid_from is not null
+                and row_number() over (
+                    partition by
+                        billing_period, service_period, subscription_id, charge_id, period_start, live_from
+                    order by part_from
+                ) = 1
+                then live_days - cast(
+                    sum(part_days) over (
+                        partition by
+                            billing_period, service_period, subscription_id, charge_id, period_start, live_from
+                    ) as bigint
+                )
+            else 0
+        end as unpriced_days
+    from prorated
+)
+
+select * from dated

@@ -1,0 +1,23 @@
+-- The first month this house bills: the first it may run, or the first that anything was delivered for. A charge in
+-- advance is due a month early, but never before it: an invoice that no one drafts would lose the charge.
+with
+
+calendar as (
+    select * from {{ source('lake', 'months') }}
+),
+
+deliveries as (
+    select * from {{ source('lake', 'deliveries') }}
+),
+
+bounds as (
+    select min(billing_period) as first_period from calendar where time_zone = 'UTC'
+    union all
+    select min(billing_period) as first_period from deliveries where status in ('complete', 'superseded')
+),
+
+first_period as (
+    select max(first_period) as first_period from bounds
+)
+
+select * from first_period

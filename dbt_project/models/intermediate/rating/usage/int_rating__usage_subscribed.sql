@@ -1,0 +1,142 @@
+-- Metered usage of a day and the charges of subscriptions that are to price it, on whatever edge they stand: the
+-- subscription names the resource, or covers everything of its buyer and of the parties below. One row per usage row,
+-- subscription and charge; charge null where the plan has none for the meter. `reason` says why a row cannot be priced.
+with
+
+metered as (
+    select * from {{ ref('fct_metered_usage') }}
+),
+
+parties_above as (
+    select * from {{ ref('int_rating__parties_above') }}
+),
+
+subscriptions as (
+    select * from {{ ref('stg_catalog__subscriptions') }}
+),
+
+plans as (
+    select * from {{ ref('stg_catalog__plans') }}
+),
+
+usage_charges as (
+    select * from {{ ref('int_rating__usage_charges') }}
+),
+
+edges as (
+    select * from {{ ref('int_rating__edges_dated') }}
+),
+
+versions as (
+    select * from {{ ref('int_rating__price_versions') }}
+),
+
+fx_rates as (
+    select * from {{ ref('int_rating__fx_rates') }}
+),
+
+covered as (
+    select
+        metered.*,
+        subscriptions.subscription_id,
+        subscriptions.plan_id,
+        subscriptions.seller_id,
+        subscriptions.buyer_id
+    from metered
+    inner join parties_above
+        on metered.billing_period = parties_above.billing_period
+        and metered.usage_date = parties_above.usage_date
+        and metered.owner_party_id = parties_above.owner_party_id
+    inner join subscriptions
+        on parties_above.party_id = subscriptions.buyer_id
+        and subscriptions.resource_id = 'ANY'
+        and subscriptions.resource_kind in (metered.resource_kind, 'ANY')
+        and {{ valid_on('subscriptions', 'metered.usage_date') }}
+        and metered.usage_date between subscriptions.start_date and subscriptions.end_date
+    union all
+    select
+        metered.*,
+        subscriptions.subscription_id,
+        subscriptions.plan_id,
+        subscriptions.seller_id,
+        subscriptions.buyer_id
+    from metered
+    inner join subscriptions
+        on metered.resource_id = subscriptions.resource_id
+        and subscriptions.resource_kind in (metered.resource_kind, 'ANY')
+        and {{ valid_on('subscriptions', 'metered.usage_date') }}
+        and metered.usage_date between subscriptions.start_date and subscriptions.end_date
+),
+
+charged as (
+    select
+        covered.*,
+        plans.currency as plan_currency,
+        usage_charges.charge_id,
+        usage_charges.charge_name,
+        usage_charges.charge_model,
+        usage_charges.rating_window,
+        usage_charges.included_quantity,
+        usage_charges.tax_category,
+        usage_charges.asks_for_more,
+        edges.agreement_id,
+        edges.currency,
+        edges.fx_source,
+        edges.fx_fixed_rate
+    from covered
+    left join plans on covered.plan_id = plans.plan_id
+    left join usage_charges
+        on covered.plan_id = usage_charges.plan_id
+        and covered.meter_id = usage_charges.meter_id
+    left join edges
+        on covered.seller_id = edges.seller_id
+        and covered.buyer_id = edges.buyer_id
+        and {{ valid_on('edges', 'covered.usage_date') }}
+),
+
+-- A price for the dimension's value beats the price for any value.
+versioned as (
+    select
+        charged.*,
+        versions.dimension_value as price_dimension,
+        versions.valid_from as price_valid_from,
+        versions.asks_for_more as price_asks_for_more,
+        case
+            when charged.plan_currency = charged.currency then cast(1 as decimal(38, 12))
+            else cast(coalesce(charged.fx_fixed_rate, fx_rates.rate) as decimal(38, 12))
+        end as fx_rate
+    from charged
+    left join versions
+        on charged.charge_id = versions.charge_id
+        and versions.dimension_value in (charged.dimension_value, 'ANY')
+        and {{ valid_on('versions', 'charged.usage_date') }}
+    left join fx_rates
+        on charged.plan_currency = fx_rates.from_currency
+        and charged.currency = fx_rates.to_currency
+        and charged.service_period = fx_rates.service_period
+        and charged.fx_source = fx_rates.fx_source
+    qualify
+        row_number() over (
+            partition by
+                charged.billing_period, charged.meter_id, charged.resource_kind, charged.resource_id,
+                charged.dimension_value, charged.usage_date, charged.owner_party_id, charged.unit,
+                charged.subscription_id, charged.charge_id
+            order by case when versions.dimension_value = 'ANY' then 1 else 0 end
+        ) = 1
+),
+
+reasoned as (
+    select
+        * exclude (asks_for_more, price_asks_for_more, fx_source, fx_fixed_rate),
+        case
+            when charge_id is null then null
+            when agreement_id is null then 'no_agreement'
+            when asks_for_more then 'model_not_supported'
+            when price_valid_from is null then 'price_gap'
+            when price_asks_for_more then 'model_not_supported'
+            when fx_rate is null then 'missing_fx_rate'
+        end as reason
+    from versioned
+)
+
+select * from reasoned

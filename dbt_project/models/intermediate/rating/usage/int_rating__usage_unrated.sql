@@ -1,0 +1,202 @@
+-- Usage that is not priced where it should be, with the reason. Two questions: is there a charge for it on the edge to
+-- its owner, and could every charge found for it, on any edge, price it? What tiers leave over (bounds with a gap, a
+-- last tier that ends) is listed too, so that nothing is priced 0 by accident.
+with
+
+metered as (
+    select * from {{ ref('fct_metered_usage') }}
+),
+
+subscribed as (
+    select * from {{ ref('int_rating__usage_subscribed') }}
+),
+
+accumulated as (
+    select * from {{ ref('int_rating__usage_accumulated') }}
+),
+
+tiered as (
+    select * from {{ ref('int_rating__usage_tiered') }}
+),
+
+fees_at_zero as (
+    select * from {{ ref('int_rating__fees_at_zero') }}
+),
+
+edges as (
+    select * from {{ ref('int_rating__edges_dated') }}
+),
+
+charged_meters as (
+    select distinct meter_id from {{ ref('stg_catalog__plan_charges') }} where charge_type = 'usage'
+),
+
+-- On the edge to its owner: bought by the owner itself, or by whoever subscribed for this very resource.
+at_the_owner as (
+    select
+        metered.billing_period,
+        metered.meter_id,
+        metered.resource_kind,
+        metered.resource_id,
+        metered.dimension_value,
+        metered.usage_date,
+        metered.owner_party_id,
+        count(subscribed.subscription_id) as subscriptions,
+        count(subscribed.charge_id) as charges
+    from metered
+    left join subscribed
+        on metered.billing_period = subscribed.billing_period
+        and metered.meter_id = subscribed.meter_id
+        and metered.resource_kind = subscribed.resource_kind
+        and metered.resource_id = subscribed.resource_id
+        and metered.dimension_value = subscribed.dimension_value
+        and metered.usage_date = subscribed.usage_date
+        and metered.owner_party_id = subscribed.owner_party_id
+        and (metered.owner_party_id = subscribed.buyer_id or metered.owner_party_id = 'unassigned')
+    group by all
+),
+
+buyers as (
+    select buyer_id as party_id, min(valid_from) as first_date, max(valid_to) as end_date from edges group by buyer_id
+),
+
+sellers as (
+    select distinct seller_id as party_id from edges
+),
+
+without_charge as (
+    select
+        metered.billing_period,
+        metered.service_period,
+        cast(null as varchar) as agreement_id,
+        cast(null as varchar) as subscription_id,
+        cast(null as varchar) as charge_id,
+        metered.meter_id,
+        metered.resource_kind,
+        metered.resource_id,
+        metered.dimension_value,
+        case
+            when metered.owner_party_id = 'unassigned' then 'unassigned'
+            when charged_meters.meter_id is null then 'meter_not_charged'
+            when buyers.party_id is null and sellers.party_id is not null then 'own_use'
+            when buyers.party_id is null then 'no_agreement'
+            when at_the_owner.subscriptions > 0 then 'no_charge'
+            else 'no_subscription'
+        end as reason,
+        metered.quantity,
+        metered.unit
+    from metered
+    inner join at_the_owner
+        on metered.billing_period = at_the_owner.billing_period
+        and metered.meter_id = at_the_owner.meter_id
+        and metered.resource_kind = at_the_owner.resource_kind
+        and metered.resource_id = at_the_owner.resource_id
+        and metered.dimension_value = at_the_owner.dimension_value
+        and metered.usage_date = at_the_owner.usage_date
+        and metered.owner_party_id = at_the_owner.owner_party_id
+    left join buyers
+        on metered.owner_party_id = buyers.party_id
+        and metered.usage_date >= buyers.first_date
+        and metered.usage_date < buyers.end_date
+    left join sellers on metered.owner_party_id = sellers.party_id
+    left join charged_meters on metered.meter_id = charged_meters.meter_id
+    where at_the_owner.charges = 0
+),
+
+not_priced as (
+    select
+        billing_period,
+        service_period,
+        agreement_id,
+        subscription_id,
+        charge_id,
+        meter_id,
+        resource_kind,
+        resource_id,
+        dimension_value,
+        reason,
+        quantity,
+        unit
+    from subscribed
+    where reason is not null
+),
+
+tier_totals as (
+    select
+        billing_period, subscription_id, charge_id, price_dimension, usage_date,
+        sum(tier_quantity) as tier_quantity
+    from tiered
+    group by all
+),
+
+left_over as (
+    select
+        accumulated.billing_period,
+        accumulated.service_period,
+        accumulated.agreement_id,
+        accumulated.subscription_id,
+        accumulated.charge_id,
+        cast(null as varchar) as meter_id,
+        cast(null as varchar) as resource_kind,
+        cast(null as varchar) as resource_id,
+        accumulated.price_dimension as dimension_value,
+        'price_gap' as reason,
+        cast(accumulated.paid_quantity - coalesce(tier_totals.tier_quantity, 0) as decimal(38, 12)) as quantity,
+        accumulated.unit
+    from accumulated
+    left join tier_totals
+        on accumulated.billing_period = tier_totals.billing_period
+        and accumulated.subscription_id = tier_totals.subscription_id
+        and accumulated.charge_id = tier_totals.charge_id
+        and accumulated.price_dimension = tier_totals.price_dimension
+        and accumulated.usage_date = tier_totals.usage_date
+    where accumulated.paid_quantity <> coalesce(tier_totals.tier_quantity, 0)
+),
+
+fees_not_priced as (
+    select
+        billing_period,
+        service_period,
+        agreement_id,
+        subscription_id,
+        charge_id,
+        cast(null as varchar) as meter_id,
+        cast(null as varchar) as resource_kind,
+        cast(null as varchar) as resource_id,
+        price_dimension as dimension_value,
+        reason,
+        cast(0 as decimal(38, 12)) as quantity,
+        cast(null as varchar) as unit
+    from fees_at_zero
+    where reason is not null
+),
+
+all_unrated as (
+    select * from without_charge where reason <> 'own_use'
+    union all
+    select * from not_priced
+    union all
+    select * from left_over
+    union all
+    select * from fees_not_priced
+),
+
+unrated as (
+    select
+        billing_period,
+        service_period,
+        agreement_id,
+        subscription_id,
+        charge_id,
+        meter_id,
+        resource_kind,
+        resource_id,
+        dimension_value,
+        reason,
+        cast(sum(quantity) as decimal(38, 12)) as quantity,
+        unit
+    from all_unrated
+    group by all
+)
+
+select * from unrated

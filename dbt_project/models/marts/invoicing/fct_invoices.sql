@@ -1,0 +1,119 @@
+-- One row per invoice, draft and issued. A draft is what its lines add up to, with tax per category; a negative one is
+-- a credit note that names what it corrects. A tax rate that is missing holds the draft instead of counting as none.
+with
+
+lines as (
+    select * from {{ ref('fct_invoice_lines') }}
+    where status = 'draft'
+),
+
+taxes as (
+    select * from {{ ref('int_rating__taxes_computed') }}
+),
+
+issued as (
+    select * from {{ ref('int_rating__invoices_issued') }}
+),
+
+agreements as (
+    select agreement_id, payment_terms_days from {{ ref('stg_catalog__agreements') }}
+),
+
+net_amounts as (
+    select
+        billing_period,
+        invoice_id,
+        agreement_id,
+        seller_id,
+        buyer_id,
+        invoice_period,
+        currency,
+        cast(sum(amount) as decimal(38, 4)) as net_amount
+    from lines
+    group by all
+),
+
+corrected as (
+    select distinct invoice_id, corrects_invoice_id from lines where corrects_invoice_id is not null
+),
+
+references_made as (
+    select
+        invoice_id,
+        {{ dbt.listagg('corrects_invoice_id', "', '", 'order by corrects_invoice_id') }} as refers_to
+    from corrected
+    group by invoice_id
+),
+
+tax_amounts as (
+    select
+        invoice_id,
+        cast(sum(coalesce(tax_amount, 0)) as decimal(38, 4)) as tax_amount,
+        count(*) - count(rate) as missing_rates
+    from taxes
+    group by invoice_id
+),
+
+drafts as (
+    select
+        net_amounts.billing_period,
+        net_amounts.invoice_id,
+        net_amounts.agreement_id,
+        net_amounts.seller_id,
+        net_amounts.buyer_id,
+        net_amounts.invoice_period,
+        cast(null as varchar) as invoice_number,
+        case when net_amounts.net_amount < 0 then 'credit_note' else 'invoice' end as document_type,
+        case when net_amounts.net_amount < 0 then references_made.refers_to end as refers_to,
+        'draft' as status,
+        case when tax_amounts.missing_rates > 0 then 'missing_tax_rate' end as hold_reason,
+        net_amounts.net_amount,
+        tax_amounts.tax_amount,
+        cast(net_amounts.net_amount + tax_amounts.tax_amount as decimal(38, 4)) as total_amount,
+        net_amounts.currency,
+        cast(null as timestamp) as issued_at,
+        cast(null as varchar) as content_hash,
+        cast(null as varchar) as previous_hash
+    from net_amounts
+    left join tax_amounts on net_amounts.invoice_id = tax_amounts.invoice_id
+    left join references_made on net_amounts.invoice_id = references_made.invoice_id
+),
+
+all_invoices as (
+    select * from drafts
+    union all
+    select
+        billing_period,
+        invoice_id,
+        agreement_id,
+        seller_id,
+        buyer_id,
+        invoice_period,
+        invoice_number,
+        document_type,
+        refers_to,
+        'issued' as status,
+        cast(null as varchar) as hold_reason,
+        net_amount,
+        tax_amount,
+        total_amount,
+        currency,
+        issued_at,
+        content_hash,
+        previous_hash
+    from issued
+),
+
+termed as (
+    select
+        all_invoices.*,
+        agreements.payment_terms_days,
+        case
+            when all_invoices.issued_at is not null
+                then {{ add_days('cast(all_invoices.issued_at as date)', 'agreements.payment_terms_days') }}
+        end as due_date
+    from all_invoices
+    left join agreements on all_invoices.agreement_id = agreements.agreement_id
+)
+
+select * from termed

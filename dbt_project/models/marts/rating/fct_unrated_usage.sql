@@ -1,0 +1,93 @@
+-- One row per usage or cost, edge and reason that could not be rated. Nothing is priced 0 by accident: what has no
+-- price stands here and holds the close, except what no charge of the catalog asks for.
+with
+
+costs as (
+    select * from {{ ref('int_rating__costs_unrated') }}
+),
+
+usage as (
+    select * from {{ ref('int_rating__usage_unrated') }}
+),
+
+recurring as (
+    select * from {{ ref('int_rating__recurring_unrated') }}
+),
+
+agreements as (
+    select agreement_id, seller_id, buyer_id from {{ ref('stg_catalog__agreements') }}
+),
+
+unrated as (
+    select
+        billing_period,
+        service_period,
+        'cost' as kind,
+        agreement_id,
+        payer_account_id,
+        {{ account_resource_kind('vendor') }} as resource_kind,
+        account_id as resource_id,
+        cast(null as varchar) as meter_id,
+        cast(null as varchar) as subscription_id,
+        cast(null as varchar) as charge_id,
+        cast(null as varchar) as dimension_value,
+        vendor || '/' || account_id || '/' || service_name || '/' || sku_id || '/' || charge_category as charge_key,
+        reason,
+        quantity,
+        cast(null as varchar) as unit,
+        amount,
+        currency
+    from costs
+    union all
+    select
+        billing_period,
+        service_period,
+        'usage' as kind,
+        agreement_id,
+        cast(null as varchar) as payer_account_id,
+        resource_kind,
+        resource_id,
+        meter_id,
+        subscription_id,
+        charge_id,
+        dimension_value,
+        cast(null as varchar) as charge_key,
+        reason,
+        quantity,
+        unit,
+        cast(null as decimal(38, 12)) as amount,
+        cast(null as varchar) as currency
+    from usage
+    union all
+    select
+        billing_period,
+        service_period,
+        'recurring' as kind,
+        agreement_id,
+        cast(null as varchar) as payer_account_id,
+        cast(null as varchar) as resource_kind,
+        cast(null as varchar) as resource_id,
+        cast(null as varchar) as meter_id,
+        subscription_id,
+        charge_id,
+        cast(null as varchar) as dimension_value,
+        cast(null as varchar) as charge_key,
+        reason,
+        quantity,
+        cast(null as varchar) as unit,
+        cast(null as decimal(38, 12)) as amount,
+        cast(null as varchar) as currency
+    from recurring
+),
+
+edged as (
+    select
+        unrated.*,
+        agreements.seller_id,
+        agreements.buyer_id,
+        unrated.reason <> 'meter_not_charged' as holds_close
+    from unrated
+    left join agreements on unrated.agreement_id = agreements.agreement_id
+)
+
+select * from edged

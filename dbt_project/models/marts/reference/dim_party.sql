@@ -1,0 +1,23 @@
+-- One row per party of the chain, as the last catalog knows it.
+with
+
+parties as (
+    select * from {{ ref('stg_catalog__parties') }}
+),
+
+described as (
+    select
+        party_id,
+        name,
+        role,
+        country,
+        time_zone,
+        tax_id,
+        tax_status,
+        email,
+        invoice_prefix,
+        recorded_at
+    from parties
+)
+
+select * from described

@@ -1,0 +1,285 @@
+"""Metering on random series against a second telling of it, through one dbt build of three months."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from orchestration.months import month_bounds
+from tests.dbt_project.metering_reference import Chain, metered_usage
+
+pytestmark = pytest.mark.dbt
+
+SEED = 20260228
+START, END = datetime(2026, 2, 20), datetime(2026, 4, 4)
+# New York's clocks go forward on 8 March 2026; Kiritimati and Kolkata end their months on another UTC day.
+ZONES = {
+    "seller-kolkata": "Asia/Kolkata",
+    "seller-kiritimati": "Pacific/Kiritimati",
+    "seller-york": "America/New_York",
+    "seller-utc": "UTC",
+}
+SELLERS = {
+    "buyer-kolkata": "seller-kolkata",
+    "buyer-kiritimati": "seller-kiritimati",
+    "buyer-york": "seller-york",
+    "buyer-utc": "seller-utc",
+}
+ALWAYS = (date(1900, 1, 1), date(9999, 12, 31))
+OWNERS = [
+    ("host-kolkata", "buyer-kolkata", *ALWAYS),
+    ("host-kiritimati", "buyer-kiritimati", *ALWAYS),
+    ("host-york", "buyer-york", *ALWAYS),
+    ("host-sold", "buyer-kolkata", date(1900, 1, 1), date(2026, 3, 1)),
+    ("host-sold", "buyer-york", date(2026, 3, 1), date(2026, 3, 17)),
+    ("host-sold", "buyer-kiritimati", date(2026, 3, 20), date(9999, 12, 31)),
+    ("host-lonely", "buyer-of-nobody", *ALWAYS),
+]
+HOSTS = sorted({owner[0] for owner in OWNERS} | {"host-unknown"})
+
+
+def meter(
+    name: str, series: str, kind: str, aggregation: str, scale: str | None = None, **terms: str
+) -> dict[str, Any]:
+    return {
+        "meter_id": name,
+        "resource_kind": "edge_server",
+        "series": series,
+        "sample_type": kind,
+        "aggregation": aggregation,
+        "unit": f"{name}-unit",
+        "scale": scale,
+        "filter": None,
+        "dimension": None,
+        "recorded_at": "2026-01-01",
+    } | terms
+
+
+METERS = [
+    meter("traffic", "net_bytes_recv", "counter", "sum", "0.000000001"),
+    meter("traffic-by-interface", "net.bytes-recv", "counter", "sum", "0.333333333333", dimension="inter.face"),
+    meter("traffic-outside", "net/bytes/recv", "counter", "sum", filter="inter.face=eth0;zone=a b"),
+    meter("huge", "disk_io", "counter", "sum", "1.500000000001"),
+    meter("memory", "mem_used", "gauge", "mean_time_weighted"),
+    meter("memory-seconds", "mem_used", "gauge", "sum", "0.000000000278"),
+    meter("memory-peak", "mem_used", "gauge", "max", "2"),
+    meter("memory-last", "mem_used", "gauge", "last"),
+    meter("jobs", "jobs_done", "delta", "sum", "10"),
+    meter("job-reports", "jobs_done", "delta", "count"),
+]
+SERIES = [
+    ("net.bytes_recv", {"inter.face": "eth0", "zone": "a b"}, "counter"),
+    ("net.bytes_recv", {"inter.face": "eth1"}, "counter"),
+    ("disk_io", {}, "counter"),
+    ("mem_used", {}, "gauge"),
+    ("jobs_done", {"queue": 'q"1'}, "delta"),
+    ("never_metered", {}, "counter"),
+]
+
+
+def random_series(
+    draw: random.Random, host: str, name: str, labels: dict[str, str], kind: str
+) -> list[dict[str, Any]]:
+    """Samples in time order: bursts around the ends of months, gaps of hours, resets, duplicates, conflicts."""
+    instants, instant = [], START + timedelta(seconds=draw.randrange(86400))
+    while instant < END:
+        instants.append(instant)
+        instant += timedelta(microseconds=draw.choice((30e6, 60e6, 299.5e6, 300e6, 300000001, 901e6, 7200e6, 40000e6)))
+    for zone in ("UTC", *ZONES.values()):
+        for month in (2, 3):
+            end = datetime(2026, month + 1, 1, tzinfo=ZoneInfo(zone)).astimezone(UTC).replace(tzinfo=None)
+            instants += [end + timedelta(microseconds=draw.randrange(-400 * 10**6, 400 * 10**6)) for _ in range(4)]
+            instants += [end, end - timedelta(microseconds=1)][: draw.randrange(3)]
+    rows, value = [], Decimal(draw.randrange(10**6))
+    scale = 10**14 if name == "disk_io" else 10**6
+    for at in sorted(set(instants)):
+        step = Decimal(draw.randrange(scale)) + Decimal(draw.randrange(10**6)).scaleb(-6)
+        if kind == "counter":
+            value = step if draw.random() < 0.03 else value + step * draw.randrange(2)
+        else:
+            value = step - scale // 3
+        row = {
+            "source": host,
+            "series": name,
+            "labels": json.dumps(labels, sort_keys=True, separators=(",", ":")),
+            "sampled_at": at,
+            "value": value,
+            "billing_period": date(at.year, at.month, 1),
+            "delivery_id": f"d{draw.randrange(50)}",
+            "source_file": "f",
+            "source_row": len(rows) + 1,
+        }
+        rows.append(row)
+        if draw.random() < 0.05:
+            rows.append(row | {"delivery_id": "again"})
+        if draw.random() < 0.03:
+            rows.append(row | {"delivery_id": "other", "value": value - 1})
+    return rows
+
+
+def catalog() -> dict[str, list[dict[str, Any]]]:
+    known = {"recorded_at": "2026-01-01"}
+    parties = [{"party_id": seller, "time_zone": zone} for seller, zone in ZONES.items()]
+    parties += [{"party_id": buyer} for buyer in (*SELLERS, "buyer-of-nobody")]
+    agreements = [
+        {"agreement_id": f"{seller}/{buyer}", "seller_id": seller, "buyer_id": buyer, "currency": "EUR"}
+        for buyer, seller in SELLERS.items()
+    ]
+    # A seller of cloud bills alone does not sell the usage of servers.
+    agreements.append(agreements[0] | {"agreement_id": "cloud", "seller_id": "seller-york", "vendor": "aws"})
+    owners = [
+        {"resource_kind": "edge_server", "resource_id": host, "party_id": party, "valid_from": start, "valid_to": end}
+        for host, party, start, end in OWNERS
+    ]
+    return {
+        "catalog__parties": [row | {"name": row["party_id"], "role": "customer"} | known for row in parties],
+        "catalog__agreements": [row | known for row in agreements],
+        "catalog__resource_owners": [row | known for row in owners],
+        "catalog__meters": METERS,
+        "months": [
+            {"time_zone": zone, "billing_period": period, "starts_at": start, "ends_at": end}
+            for zone, period, start, end in month_bounds(ZONES.values(), "2026-01", "2026-05")
+        ],
+    }
+
+
+@pytest.fixture(scope="module")
+def samples() -> list[dict[str, Any]]:
+    draw = random.Random(SEED)
+    rows = [row for host in HOSTS for series in SERIES for row in random_series(draw, host, *series)]
+    draw.shuffle(rows)
+    return rows
+
+
+@pytest.fixture(scope="module")
+def warehouse(scratch_warehouse, samples):
+    built = scratch_warehouse(catalog() | {"edge__samples": samples})
+    built.build("+fct_metered_usage +int_metering__gaps +quarantine", "2026-02", "2026-05")
+    return built
+
+
+MART = "select billing_period, meter_id, resource_id, dimension_value, usage_date, owner_party_id, quantity"
+
+
+def test_every_day_of_every_series_equals_the_reference(warehouse, samples):
+    """Faults 35, 36, 57. Fails when a reset, duplicate, conflict, gap, month's end, zone, filter or scale is metered
+    otherwise than told sample by sample; no digit may differ."""
+    expected = metered_usage(samples, METERS, Chain(OWNERS, SELLERS, ZONES))
+    found = {row[:5]: row[5:] for row in warehouse.rows(f"{MART} from fct_metered_usage")}
+    assert len(expected) > 2500
+    assert {key: found.get(key) for key in expected if found.get(key) != expected[key]} == {}
+    assert found.keys() - expected.keys() == set()
+
+
+def test_months_of_a_counter_add_up_to_its_total_increase(warehouse, samples):
+    """Faults 36, 37, 57. Fails when a step between two months, or at a change of owner and zone, is lost or doubled."""
+    for host in HOSTS:
+        values: dict[datetime, Decimal] = {}
+        for row in samples:
+            if row["source"] == host and row["series"] == "disk_io":
+                values[row["sampled_at"]] = max(row["value"], values.get(row["sampled_at"], row["value"]))
+        in_order = [values[instant] for instant in sorted(values)]
+        pairs = pairwise(in_order)
+        increase = sum(after - before if after >= before else after for before, after in pairs)
+        metered = warehouse.rows(
+            "select cast(sum(increase) as decimal(38, 12)) from intermediate.int_metering__usage_dated"
+            " where resource_id = ? and meter_id = 'huge'",
+            host,
+        )
+        assert metered == [(increase,)]
+
+
+def test_the_days_of_an_owners_month_add_up_to_the_months_own_value(warehouse):
+    """Fails when period_quantity of max, last or the mean does not telescope to the value over the whole month."""
+    wrong = warehouse.rows(
+        """
+        with months as (
+            select
+                billing_period,
+                resource_id,
+                owner_party_id,
+                max_by(last_value, usage_date) filter (last_value is not null) as last,
+                max(maximum) as peak
+            from intermediate.int_metering__usage_dated
+            where meter_id = 'memory-last'
+            group by all
+        )
+
+        select meter_id, resource_id, billing_period, owner_party_id
+        from fct_metered_usage
+        inner join months using (billing_period, resource_id, owner_party_id)
+        where meter_id in ('memory-last', 'memory-peak')
+        group by all
+        having sum(period_quantity) <> any_value(case meter_id when 'memory-last' then last else peak * 2 end)
+        """
+    )
+    assert wrong == []
+    means = warehouse.rows(
+        """
+        with months as (
+            select
+                billing_period,
+                resource_id,
+                owner_party_id,
+                sum(value_seconds) as held,
+                sum(observed_seconds) as seconds
+            from intermediate.int_metering__usage_dated
+            where meter_id = 'memory'
+            group by all
+        )
+
+        select held, seconds, cast(sum(period_quantity) as decimal(38, 12))
+        from fct_metered_usage
+        inner join months using (billing_period, resource_id, owner_party_id)
+        where meter_id = 'memory'
+        group by billing_period, resource_id, owner_party_id, held, seconds
+        """
+    )
+    assert len(means) > len(HOSTS)
+    for held, observed, mean in means:
+        assert abs(mean * observed - held) <= Decimal("1e-12") * observed
+
+
+def test_values_that_lost_against_another_stand_in_quarantine(warehouse, samples):
+    """Fault 35. Fails when a conflict is hidden, also for counters, or a harmless repetition is reported."""
+    lost = sorted((row["source"], row["source_row"]) for row in samples if row["delivery_id"] == "other")
+    found = warehouse.rows(
+        "select account, source_row from quarantine where reason = 'conflict' and delivery_id = 'other' order by all"
+    )
+    assert len(lost) > 100
+    assert found == lost
+    assert warehouse.rows("select count(*) from quarantine where delivery_id <> 'other'") == [(0,)]
+
+
+def test_silences_longer_than_a_value_holds_are_recorded(warehouse, samples):
+    """Fault 37. Fails when a gap between two samples of a metered series is not recorded once with its length."""
+    instants = sorted({r["sampled_at"] for r in samples if r["source"] == "host-york" and r["series"] == "mem_used"})
+    gaps = [later - earlier for earlier, later in pairwise(instants)]
+    silent = [gap for gap in gaps if gap > timedelta(seconds=300)]
+    recorded = warehouse.rows(
+        "select cast(sum(gap_count) as bigint), sum(gap_seconds) from intermediate.int_metering__gaps"
+        " where source = 'host-york' and series = 'mem_used'"
+    )
+    assert recorded == [(len(silent), Decimal(sum(silent, timedelta()) // timedelta(microseconds=1)).scaleb(-6))]
+
+
+def test_any_order_and_repetition_of_deliveries_gives_the_same_usage(warehouse, samples, scratch_warehouse):
+    """Faults 1, 35, 39. Fails when the order of arrival, of months run, or a repeated delivery changes the mart."""
+    draw = random.Random(SEED + 1)
+    again = samples + draw.sample(samples, len(samples) // 3)
+    draw.shuffle(again)
+    late = [row for row in again if row["billing_period"] == date(2026, 2, 1) and draw.random() < 0.2]
+    other = scratch_warehouse(catalog() | {"edge__samples": [row for row in again if row not in late]})
+    selection = "+fct_metered_usage +int_metering__gaps +quarantine"
+    other.build(selection, "2026-04", "2026-05")
+    other.insert("edge__samples", late)
+    other.build(selection, "2026-02", "2026-05")
+    query = "select * from fct_metered_usage order by all"
+    assert other.rows(query) == warehouse.rows(query)
