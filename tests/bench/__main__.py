@@ -105,7 +105,7 @@ def main() -> None:
             floors.append(measured([*program, str(inbox / "catalog" / "2026-01-01"), str(floor_out)], environment))
             shutil.rmtree(home / "warehouse", ignore_errors=True)
             jobs.append(measured([python, "-m", "orchestration.cli", "run", "--period", PERIOD], environment))
-        invoices, total = agree_to_the_cent(home / "warehouse" / "meterhouse.duckdb", floor_out)
+        invoices, total = agree_to_the_cent(home / "warehouse" / "warehouse.duckdb", floor_out)
     floor = statistics.median(cost.wall for cost in floors)
     job = statistics.median(cost.wall for cost in jobs)
     print(f"Both sides agree to the cent: {invoices:,} invoices, {total:,.2f} USD.")

@@ -30,7 +30,7 @@ def main_job(tmp_path: Path) -> Iterator[MainJob]:
             command, env=os.environ | {"METERHOUSE_NOW": now}, capture_output=True, text=True, timeout=600, check=False
         )
         assert finished.returncode == 0, finished.stdout[-4000:] + finished.stderr[-4000:]
-        opened.append(duckdb.connect(str(home / "warehouse" / "meterhouse.duckdb"), read_only=True))
+        opened.append(duckdb.connect(str(home / "warehouse" / "warehouse.duckdb"), read_only=True))
         return opened[-1]
 
     yield run

@@ -35,7 +35,7 @@ MONTHS = {
 }
 
 # The amounts are binary floats in the source; PROVENANCE prints sums of floats and to six decimals.
-FLOAT_SUM = Decimal("1e-9")
+FLOAT_SUM = Decimal("1e-8")
 SIX_DECIMALS = Decimal("2e-6")
 
 

@@ -1,4 +1,5 @@
 -- Fails when the lines and the money of a delivery, as costed, are not those its landing counted (control totals).
+-- depends_on: {{ ref('fct_account_costs') }} (costed first: the amounts can be seen while what follows is held)
 {{ config(meta={'dagster': {'ref': {'name': 'fct_account_costs'}}}) }}
 
 with

@@ -1,6 +1,7 @@
 -- Fails when a bill has a line type the seed aws_line_item_types does not list: name it there, with its rules, and run
 -- the month again. Until then its amounts count as on demand at unblended cost. The failing types stay readable in
 -- test_failures.assert_every_line_item_type_is_known.
+-- depends_on: {{ ref('fct_account_costs') }} (costed first: the amounts can be seen while what follows is held)
 {{ config(
     store_failures=true,
     schema='test_failures',
