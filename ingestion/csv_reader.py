@@ -28,7 +28,7 @@ from ingestion.contracts import REJECTED_SCHEMA
 from ingestion.deliveries import File, Refused
 from ingestion.storage import Storage
 
-BLOCK = 16 << 20  # bytes of CSV text parsed at once
+BLOCK = 8 << 20  # bytes of CSV text parsed at once
 LONGEST_RECORD = 64 << 20  # bytes; a longer row is an open quote or no CSV
 LARGEST_HEADER = 1 << 20
 RATIO, RATIO_COUNTS_FROM = 400, 256 << 20  # a gzip bomb reaches 1,000:1; a real bill about 30:1
