@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from filelock import FileLock, Timeout
 from ingestion import lake_tables
 from ingestion.contracts import Contract, inbound_contracts, load_contract
 from ingestion.deliveries import Found, Terms
-from ingestion.manifests import Delivery, Key, Manifest, digest, newest_first, replacement_key
+from ingestion.manifests import Delivery, Key, Manifest, digest, newest, replacement_key
 from ingestion.storage import Folder, Storage
 
 LOCK_PATIENCE = 900  # seconds a landing waits for another one of the same lake
@@ -75,18 +76,14 @@ class Lake:
         """The current delivery of each replacement key, under its newest version; empty for feeds that accumulate."""
         if contract.id not in self._current:
             authoritative = {} if contract.feed == "catalog" else self.terms().authoritative_report
-            newest: dict[Key, Delivery] = {}
+            versions: dict[Key, list[Delivery]] = defaultdict(list)
             for manifest in self.manifests():
                 if (manifest.feed, manifest.table) != (contract.feed, contract.table) or manifest.status == "rejected":
                     continue
                 for delivery in manifest.deliveries:
-                    key = replacement_key(contract, delivery)
-                    if key is None:
-                        continue
-                    standing = newest.get(key)
-                    if not standing or newest_first(delivery, authoritative) > newest_first(standing, authoritative):
-                        newest[key] = delivery
-            self._current[contract.id] = newest
+                    if (key := replacement_key(contract, delivery)) is not None:
+                        versions[key].append(delivery)
+            self._current[contract.id] = {key: newest(group, authoritative) for key, group in versions.items()}
         return self._current[contract.id]
 
     def current_ids(self, contract: Contract) -> set[str]:
@@ -149,8 +146,9 @@ class Lake:
         schema = contract.schema()
         frames = [pl.DataFrame(schema=schema)]
         for part in manifest.parts:
-            frames.append(pl.read_parquet(self.storage.read_bytes(part.key)).select(*schema))
-        return pl.concat(frames).select(columns or list(schema))
+            frames.append(pl.read_parquet(self.storage.read_bytes(part.key)))
+        # A landing under an older contract may lack a column that the table has by now.
+        return pl.concat(frames, how="diagonal").select(columns or list(schema))
 
     def inputs_hash(self, period: str) -> str:
         """Changes when anything that can influence the month changes: its bills, samples up to the month after it

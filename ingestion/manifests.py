@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -151,11 +151,14 @@ def replacement_key(contract: Contract, delivery: Delivery) -> Key | None:
     return None
 
 
-def newest_first(delivery: Delivery, authoritative: Mapping[str, str]) -> tuple[bool, str, int, str]:
-    """Sort key: the greatest is the current one of those that replace one another."""
-    report = delivery.details.get("report")
-    is_authoritative = report is not None and authoritative.get(delivery.account) == report
-    return is_authoritative, delivery.version, delivery.revision, delivery.delivery_id
+def newest(deliveries: Sequence[Delivery], authoritative: Mapping[str, str]) -> Delivery:
+    """The current one of deliveries that replace one another: of the authoritative report where the account has several
+    (else of the first by name, as the source finds them), the greatest version; whatever order they landed in."""
+    reports = {delivery.details.get("report", "") for delivery in deliveries}
+    wanted = authoritative.get(deliveries[0].account)
+    chosen = wanted if wanted in reports else min(reports)
+    eligible = [delivery for delivery in deliveries if delivery.details.get("report", "") == chosen]
+    return max(eligible, key=lambda delivery: (delivery.version, delivery.revision, delivery.delivery_id))
 
 
 def exact(text: str | None) -> Decimal | None:

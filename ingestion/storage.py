@@ -1,7 +1,7 @@
 """Where files lie: a folder or an S3 prefix, behind one small face. Inbox and lake are both a Storage.
 
 Keys are relative, with "/". A key may hold any character but NUL; `..`, absolute and empty parts are refused.
-No knowledge of feeds, contracts or the lake's layout here.
+S3 itself is in `storage_s3.py`. No knowledge of feeds, contracts or the lake's layout here.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
-from urllib.parse import urlsplit
+from typing import BinaryIO, Protocol
 
 from ingestion.deliveries import File
 
@@ -61,6 +60,11 @@ class Storage(Protocol):
         """A path or s3:// URI that DuckDB and Polars read."""
 
 
+def _readable(name: str) -> str:
+    """A file name as text. One that is not UTF-8 gets a key that leads nowhere: listed and reported, never opened."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 class Folder:
     """A directory. The etag is size and modification time in nanoseconds, kept while the bytes are."""
 
@@ -92,11 +96,11 @@ class Folder:
             return
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from self._walk(Path(entry.path), f"{base}{entry.name}/")
+                yield from self._walk(Path(entry.path), f"{base}{_readable(entry.name)}/")
             # Neither links nor devices nor sockets; a file being written carries our own suffix until its rename.
             elif entry.is_file(follow_symlinks=False) and not entry.name.endswith(".partial"):
                 with contextlib.suppress(FileNotFoundError):
-                    yield self._describe(f"{base}{entry.name}", entry.stat(follow_symlinks=False))
+                    yield self._describe(f"{base}{_readable(entry.name)}", entry.stat(follow_symlinks=False))
 
     def _describe(self, key: str, status: os.stat_result) -> File:
         received = datetime.fromtimestamp(status.st_mtime_ns // 1000 / 1e6, UTC)
@@ -159,103 +163,12 @@ class Folder:
         return str(self._path(key))
 
 
-class Bucket:
-    """An S3 prefix, by boto3, which reads credentials, region and AWS_ENDPOINT_URL from the environment."""
-
-    def __init__(self, bucket: str, prefix: str) -> None:
-        import boto3  # half a second to import: only where S3 is used
-        from botocore.config import Config
-
-        self.bucket = bucket
-        self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        self.uri = f"s3://{bucket}/{self.prefix}".rstrip("/")
-        self.client: Any = boto3.client("s3", config=Config(retries={"mode": "adaptive", "max_attempts": 8}))
-
-    def _key(self, key: str) -> str:
-        return self.prefix + safe_key(key)
-
-    def files(self, prefix: str = "") -> Iterator[File]:
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix + prefix)
-        found = []
-        for page in pages:
-            for entry in page.get("Contents", []):
-                key = entry["Key"].removeprefix(self.prefix)
-                if key.endswith("/") and entry["Size"] == 0:
-                    continue  # the mark consoles leave for an empty folder
-                modified = entry["LastModified"].astimezone(UTC).isoformat()
-                found.append(File(key, entry["Size"], entry["ETag"].strip('"'), modified))
-        yield from sorted(found, key=lambda file: file.key)
-
-    def open(self, file: File) -> BinaryIO:
-        """See Storage. The body is copied to a temporary file first: one request, one etag, and it can be sought."""
-        from botocore.exceptions import ClientError
-
-        copy = tempfile.TemporaryFile()  # noqa: SIM115 - handed to the caller, who closes it
-        try:
-            body = self.client.get_object(Bucket=self.bucket, Key=self._key(file.key), IfMatch=f'"{file.etag}"')["Body"]
-            with contextlib.closing(body):
-                for block in body.iter_chunks(8 * MEGABYTE):
-                    copy.write(block)
-        except ClientError as error:
-            copy.close()
-            if _status(error) in (404, 412):
-                raise Changed(f"{file.key} was changed after it was listed") from error
-            raise
-        except BaseException:
-            copy.close()
-            raise
-        copy.seek(0)
-        return copy
-
-    def read_bytes(self, key: str) -> bytes:
-        from botocore.exceptions import ClientError
-
-        try:
-            return self.client.get_object(Bucket=self.bucket, Key=self._key(key))["Body"].read()
-        except ClientError as error:
-            if _status(error) == 404:
-                raise FileNotFoundError(f"{self.uri}/{key}") from error
-            raise
-
-    def write(self, key: str, data: bytes | Path, if_absent: bool = False) -> bool:
-        from botocore.exceptions import ClientError
-
-        where = {"Bucket": self.bucket, "Key": self._key(key)}
-        if isinstance(data, Path) and not if_absent:
-            self.client.upload_file(str(data), self.bucket, where["Key"])  # multipart; visible only when whole
-            return True
-        body = data if isinstance(data, bytes) else data.read_bytes()
-        try:
-            self.client.put_object(**where, Body=body, **({"IfNoneMatch": "*"} if if_absent else {}))
-        except ClientError as error:
-            if if_absent and _status(error) in (409, 412):
-                return False
-            raise
-        return True
-
-    def exists(self, key: str) -> bool:
-        from botocore.exceptions import ClientError
-
-        try:
-            self.client.head_object(Bucket=self.bucket, Key=self._key(key))
-        except ClientError as error:
-            if _status(error) == 404:
-                return False
-            raise
-        return True
-
-    def locate(self, key: str) -> str:
-        return f"s3://{self.bucket}/{self._key(key)}"
-
-
-def _status(error: Any) -> int:
-    return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
-
-
 def open_storage(uri: str | Path) -> Storage:
     """The storage at a path or `s3://bucket/prefix`. Nothing is contacted or created until it is used."""
     text = str(uri)
     if text.startswith("s3://"):
-        parts = urlsplit(text)
-        return Bucket(parts.netloc, text.removeprefix(f"s3://{parts.netloc}").lstrip("/"))
+        from ingestion.storage_s3 import Bucket  # half a second of imports: only where S3 is used
+
+        bucket, _, prefix = text.removeprefix("s3://").partition("/")
+        return Bucket(bucket, prefix)
     return Folder(Path(text.removeprefix("file://")))
