@@ -40,7 +40,14 @@ class Found:
     files: tuple[File, ...]
     status: Literal["complete", "incomplete", "rejected", "held"] = "complete"
     reason: str = ""
-    details: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, str] = field(default_factory=dict)  # kept in the manifest; aws_cur: `report`
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the catalog in the lake says about deliveries, as last delivered."""
+
+    authoritative_report: Mapping[str, str] = field(default_factory=dict)  # payer account -> report name
 
 
 @dataclass(slots=True)
@@ -55,6 +62,7 @@ class Rows:
     period: str  # YYYY-MM the rows belong to in the lake; "" for the catalog
     good: pl.DataFrame
     rejected: pl.DataFrame
+    messages: tuple[str, ...] = ()  # what a human should know of the delivery; never values of rows
 
 
 class Refused(Exception):

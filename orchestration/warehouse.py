@@ -6,119 +6,46 @@ and what the lake knows about itself. No arithmetic here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
 
 import duckdb
+import polars as pl
+from iso4217 import Currency
 
 from ingestion.contracts import Contract, inbound_contracts
+from ingestion.faultpoints import reached
+from ingestion.lake import Lake
+from orchestration.lake_relations import LAKE_RELATIONS
+from orchestration.locks import locked
+from orchestration.months import month_bounds
+from orchestration.periods import period_of
+from orchestration.settings import Settings, s3_options
 
-# Relations of the lake schema that no inbound contract describes: column -> type.
-LAKE_RELATIONS: dict[str, dict[str, str]] = {
-    "deliveries": {
-        "source": "varchar",  # feed
-        "table_name": "varchar",
-        "account": "varchar",
-        "billing_period": "date",
-        "delivery_id": "varchar",
-        "name": "varchar",  # the producer's own name
-        "uri": "varchar",
-        "sha256": "varchar",
-        "status": "varchar",  # complete, incomplete, rejected, superseded, held
-        "reason": "varchar",
-        "rows_in": "bigint",
-        "rows_loaded": "bigint",
-        "rows_quarantined": "bigint",
-        "control_total": "decimal(38,18)",
-        "version": "varchar",
-        "superseded_by": "varchar",
-        "contract_version": "varchar",
-        "received_at": "timestamp",
-        "landed_at": "timestamp",
-    },
-    "delivery_totals": {
-        "source": "varchar",
-        "table_name": "varchar",
-        "account": "varchar",
-        "billing_period": "date",
-        "delivery_id": "varchar",
-        "currency": "varchar",
-        "amount_delivered": "decimal(38,18)",  # what the files say, quarantined rows included where they parse
-        "amount_landed": "decimal(38,18)",
-        "amount_quarantined": "decimal(38,18)",
-        "rows_in": "bigint",
-        "rows_loaded": "bigint",
-        "rows_quarantined": "bigint",
-        "is_current": "boolean",
-    },
-    "quarantine": {
-        "source": "varchar",
-        "table_name": "varchar",
-        "account": "varchar",
-        "billing_period": "date",
-        "delivery_id": "varchar",
-        "source_file": "varchar",
-        "source_row": "bigint",
-        "reason": "varchar",
-        "column_name": "varchar",
-        "payload": "varchar",
-    },
-    "months": {"time_zone": "varchar", "billing_period": "date", "starts_at": "timestamp", "ends_at": "timestamp"},
-    "currencies": {"currency": "varchar", "minor_unit": "bigint"},
-    "ledger_lines": {
-        "invoice_id": "varchar",
-        "line_id": "varchar",
-        "line_number": "bigint",
-        "agreement_id": "varchar",
-        "seller_id": "varchar",
-        "buyer_id": "varchar",
-        "invoice_period": "date",
-        "service_period": "date",
-        "charge_key": "varchar",
-        "description": "varchar",
-        "quantity": "decimal(38,12)",
-        "unit_price": "decimal(38,12)",
-        "exact_amount": "decimal(38,12)",
-        "amount": "decimal(38,4)",
-        "currency": "varchar",
-        "tax_category": "varchar",
-        "charge_class": "varchar",
-        "corrects_line_id": "varchar",
-    },
-    "ledger_invoices": {
-        "invoice_id": "varchar",
-        "agreement_id": "varchar",
-        "seller_id": "varchar",
-        "buyer_id": "varchar",
-        "invoice_period": "date",
-        "invoice_number": "varchar",
-        "document_type": "varchar",
-        "refers_to": "varchar",
-        "net_amount": "decimal(38,4)",
-        "tax_amount": "decimal(38,4)",
-        "total_amount": "decimal(38,4)",
-        "currency": "varchar",
-        "issued_at": "timestamp",
-        "content_hash": "varchar",
-        "previous_hash": "varchar",
-    },
-    "ledger_closes": {
-        "seller_id": "varchar",
-        "billing_period": "date",
-        "closed_at": "timestamp",
-        "inputs_hash": "varchar",
-    },
-}
+POOL = "warehouse"  # of every Dagster step that opens the file: one at a time
+
+__all__ = ["LAKE_RELATIONS", "POOL", "create_empty_lake", "expose_files", "expose_lake", "opened"]
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _empty(columns: Mapping[str, str]) -> str:
     """A select that has the columns' names and types and no row."""
-    return "select " + ", ".join(f'cast(null as {type_}) as "{name}"' for name, type_ in columns.items()) + " where false"
+    return (
+        "select " + ", ".join(f'cast(null as {type_}) as "{name}"' for name, type_ in columns.items()) + " where false"
+    )
 
 
 def expose_files(connection: duckdb.DuckDBPyConnection, contract: Contract, uris: Sequence[str]) -> None:
     """Makes `lake.<feed>__<table>` a view over Parquet files, in place; empty and typed where there is none."""
     if uris:
-        listed = ", ".join("'" + uri.replace("'", "''") + "'" for uri in uris)
+        listed = ", ".join(_quoted(uri) for uri in uris)
         columns = ", ".join(f'"{name}"' for name in contract.landed_columns())
         query = f"select {columns} from read_parquet([{listed}], hive_partitioning = false)"
     else:
@@ -133,3 +60,135 @@ def create_empty_lake(connection: duckdb.DuckDBPyConnection) -> None:
         expose_files(connection, contract, [])
     for name, columns in LAKE_RELATIONS.items():
         connection.execute(f"create or replace table lake.{name} as {_empty(columns)}")
+
+
+def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """Opens the file with the one configuration that all connections of a process must share."""
+    path = settings.warehouse_path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    configuration = {
+        "threads": settings.threads,
+        "memory_limit": settings.memory_limit,
+        "temp_directory": str(path.parent / "temp"),
+        "preserve_insertion_order": False,
+        "autoinstall_known_extensions": False,
+        "extension_directory": str(settings.extensions),
+    }
+    # A dbt that outlived its killed parent keeps the file until it notices: wait for it, then say so.
+    patience = time.monotonic() + settings.lock_timeout
+    while True:
+        try:
+            return duckdb.connect(str(path), config=configuration)
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower() or time.monotonic() > patience:
+                raise
+            time.sleep(0.2)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the warehouse, alone on the file, closed at the end: dbt cannot open it before."""
+    with locked(settings, "warehouse"):
+        connection = _connect(settings)
+        try:
+            connection.execute("set TimeZone = 'UTC'")
+            if settings.lake_is_remote:
+                _use_s3(connection)
+            yield connection
+        finally:
+            connection.close()
+
+
+def _use_s3(connection: duckdb.DuckDBPyConnection) -> None:
+    """Loads httpfs from the locked requirements (nothing is downloaded) and hands it the endpoint and keys."""
+    import duckdb_extension_httpfs  # only needed where the lake is in S3
+
+    root = Path(duckdb_extension_httpfs.__file__).parent / "extensions"
+    extension = root / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
+    connection.execute(f"install {_quoted(str(extension))}")  # dbt loads it from the same extension directory
+    connection.execute("load httpfs")
+    options = ", ".join(f"{name} {_quoted(value)}" for name, value in s3_options().items() if value)
+    connection.execute(f"create or replace secret meterhouse (type s3, {options})")
+
+
+_POLARS = {
+    "varchar": pl.String,
+    "bigint": pl.Int64,
+    "boolean": pl.Boolean,
+    "date": pl.Date,
+    "timestamp": pl.Datetime("us"),
+}
+
+
+def _polars_type(duckdb_type: str) -> pl.DataType | type[pl.DataType]:
+    if duckdb_type.startswith("decimal("):
+        precision, scale = duckdb_type[len("decimal(") : -1].split(",")
+        return pl.Decimal(int(precision), int(scale))
+    return _POLARS[duckdb_type]
+
+
+def _write(connection: duckdb.DuckDBPyConnection, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Replaces the table `lake.<name>` by these rows."""
+    columns = LAKE_RELATIONS[name]
+    frame = pl.DataFrame(
+        {column: [row.get(column) for row in rows] for column in columns},
+        schema={column: _polars_type(type_) for column, type_ in columns.items()},
+    )
+    connection.register("written", frame.to_arrow())
+    typed = ", ".join(f'cast("{column}" as {type_}) as "{column}"' for column, type_ in columns.items())
+    connection.execute(f"create or replace table lake.{name} as select {typed} from written")
+    connection.unregister("written")
+
+
+def expose_lake(connection: duckdb.DuckDBPyConnection, lake: Lake, first_period: str, today: date) -> int:
+    """Points the `lake` schema at the lake as it is now, in one transaction; returns the number of current files.
+
+    A kill leaves the former views: they name files that are never edited.
+    """
+    connection.execute("begin")
+    connection.execute("create schema if not exists lake")
+    current = 0
+    for contract in inbound_contracts():
+        uris = lake.current_files(contract.id)
+        expose_files(connection, contract, uris)
+        current += len(uris)
+    reached("load_views")
+    _write(connection, "deliveries", lake.deliveries())
+    _write(connection, "delivery_totals", lake.totals())
+    _expose_quarantine(connection, lake.quarantine_files())
+    _write(connection, "currencies", _currencies())
+    _write(connection, "months", _months(connection, first_period, today))
+    for name in ("ledger_lines", "ledger_invoices", "ledger_closes"):
+        _write(connection, name, [])  # nothing is issued yet
+    reached("load_before_commit")
+    connection.execute("commit")
+    reached("load_after_commit")
+    return current
+
+
+def _expose_quarantine(connection: duckdb.DuckDBPyConnection, uris: Sequence[str]) -> None:
+    columns = LAKE_RELATIONS["quarantine"]
+    if uris:
+        listed = ", ".join(_quoted(uri) for uri in uris)
+        names = ", ".join(f'"{name}"' for name in columns)
+        query = f"select {names} from read_parquet([{listed}], hive_partitioning = false)"
+    else:
+        query = _empty(columns)
+    connection.execute(f"create or replace view lake.quarantine as {query}")
+
+
+def _currencies() -> list[dict[str, Any]]:
+    """ISO 4217 currencies that have minor units; gold and its like have none and are no money here."""
+    units = {entry.code: entry.exponent for entry in Currency}
+    return [{"currency": code, "minor_unit": unit} for code, unit in sorted(units.items()) if unit is not None]
+
+
+def _months(connection: duckdb.DuckDBPyConnection, first_period: str, today: date) -> list[dict[str, Any]]:
+    """UTC bounds of every month of every time zone the parties have, once per (time zone, month)."""
+    zones = connection.execute(
+        "select distinct time_zone from lake.catalog__parties where time_zone is not null"
+    ).fetchall()
+    return [
+        dict(zip(LAKE_RELATIONS["months"], bounds, strict=True))
+        for bounds in month_bounds({zone for (zone,) in zones} | {"UTC"}, first_period, period_of(today))
+    ]

@@ -1,4 +1,4 @@
-"""What every room's tests share: where the input from outside lies."""
+"""Fixtures shared by all rooms."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-
 
 @pytest.fixture(scope="session")
 def outside_data() -> Path:
-    """Folder of files other people's systems wrote, read in place; the test is skipped where it is absent."""
-    folder = Path(os.environ.get("METERHOUSE_SHARED_DATA") or ROOT.parent / "shared" / "data")
+    """Folder of real input from outside, read in place; where it is absent its tests are skipped."""
+    default = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("METERHOUSE_SHARED_DATA", default))
     if not folder.is_dir():
-        pytest.skip("the outside data folder is absent: set METERHOUSE_SHARED_DATA to where it lies")
+        pytest.skip(f"outside data is absent: no folder {folder} (set METERHOUSE_SHARED_DATA)")
     return folder

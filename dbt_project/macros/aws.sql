@@ -20,3 +20,19 @@
 {% macro net_or_gross(net, gross) -%}
     case when is_net then coalesce({{ net }}, {{ gross }}) else {{ gross }} end
 {%- endmacro %}
+
+{#- What the seed says of a line's type; an unknown type counts as an on-demand adjustment at unblended cost, so that no
+    amount is lost while assert_every_line_item_type_is_known holds its month. -#}
+{% macro of_type(column) -%}
+    {%- set unknown = {
+        'charge_category': 'Adjustment',
+        'charge_frequency': 'Usage-Based',
+        'contracted_rule': 'unblended',
+        'quantity_rule': 'usage',
+        'effective_rule': 'unblended',
+        'billed_component': 'on_demand',
+        'effective_component': 'on_demand',
+        'owner_component': 'on_demand',
+    } -%}
+    coalesce(types.{{ column }}, '{{ unknown[column] }}')
+{%- endmacro %}

@@ -21,12 +21,16 @@
 
 {% macro default__json_object_text(members) -%}
     to_json(object_construct_keep_null(
-        {%- for name, expression in members.items() %}'{{ name }}', {{ expression }}{{ ', ' if not loop.last }}{% endfor -%}
+        {%- for name, expression in members.items() -%}
+            '{{ name }}', {{ expression }}{{ ', ' if not loop.last }}
+        {%- endfor -%}
     ))
 {%- endmacro %}
 
 {% macro duckdb__json_object_text(members) -%}
     cast(json_object(
-        {%- for name, expression in members.items() %}'{{ name }}', {{ expression }}{{ ', ' if not loop.last }}{% endfor -%}
+        {%- for name, expression in members.items() -%}
+            '{{ name }}', {{ expression }}{{ ', ' if not loop.last }}
+        {%- endfor -%}
     ) as varchar)
 {%- endmacro %}

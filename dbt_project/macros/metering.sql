@@ -3,12 +3,17 @@
 {#- Series are compared with '.', '-' and '/' read as '_': agents and their shippers write one name differently. -#}
 {% macro series_key(series) -%} translate({{ series }}, '.-/', '___') {%- endmacro %}
 
+{#- Of the values delivered under one key the largest is kept, for every type of sample: for a counter it is the newest,
+    for the others it is a rule that no order of arrival can bend. -#}
+{% macro kept_value(value) -%} max({{ value }}) {%- endmacro %}
+
 {#- quantity × factor, rounded once to 12 decimals, half away from zero. The quantity has up to 26 whole digits and 12
     decimals, the factor up to 18 and 18; a plain product of the two would overflow at 1e8. Every part has the sign of
     the product and all but the last are multiples of 1e-12, so rounding the last rounds the whole. -#}
 {% macro multiply(quantity, factor) -%}
 {%- set whole_quantity = 'cast(trunc(cast(' ~ quantity ~ ' as decimal(38, 12))) as decimal(26, 0))' -%}
-{%- set part_quantity = 'cast(cast(' ~ quantity ~ ' as decimal(38, 12)) - ' ~ whole_quantity ~ ' as decimal(12, 12))' -%}
+{%- set part_quantity =
+    'cast(cast(' ~ quantity ~ ' as decimal(38, 12)) - ' ~ whole_quantity ~ ' as decimal(12, 12))' -%}
 {%- set whole_factor = 'cast(trunc(' ~ factor ~ ') as decimal(18, 0))' -%}
 {%- set part_factor = 'cast(' ~ factor ~ ' - ' ~ whole_factor ~ ' as decimal(18, 18))' -%}
 {%- set unit = 'cast(0.000000000001 as decimal(18, 18))' -%}
@@ -31,7 +36,9 @@
     the sixth decimal are left out: there the exact product would not fit, and no sensor measures them. -#}
 {% macro value_seconds(value, seconds) -%}
     case
-        when abs({{ value }}) < 100000000000000000 then cast(cast({{ value }} as decimal(38, 12)) * {{ seconds }} as decimal(38, 12))
+        when {{ seconds }} = 0 then 0
+        when abs({{ value }}) < 100000000000000000
+            then cast(cast({{ value }} as decimal(38, 12)) * {{ seconds }} as decimal(38, 12))
         else cast(cast({{ value }} as decimal(38, 6)) * {{ seconds }} as decimal(38, 12))
     end
 {%- endmacro %}
@@ -58,7 +65,8 @@
 
 {% macro duckdb__time_weighted_mean(value_seconds, seconds) -%}
 {%- set whole_part = 'cast(trunc(abs(' ~ value_seconds ~ ')) as hugeint)' -%}
-{%- set decimals = 'cast((abs(' ~ value_seconds ~ ') - trunc(abs(' ~ value_seconds ~ '))) * 1000000000000 as hugeint)' -%}
+{%- set decimals =
+    'cast((abs(' ~ value_seconds ~ ') - trunc(abs(' ~ value_seconds ~ '))) * 1000000000000 as hugeint)' -%}
 {%- set dividend = '(' ~ whole_part ~ ' * 1000000000000 + ' ~ decimals ~ ')' -%}
 {%- set divisor = 'cast(nullif(' ~ seconds ~ ', 0) * 1000000 as hugeint)' -%}
     cast(
@@ -77,7 +85,8 @@
 {%- endmacro %}
 
 {% macro default__split_to_rows(relation, key, text, separator) -%}
-    select {{ key }}, parts.value as part from {{ relation }}, lateral split_to_table({{ text }}, '{{ separator }}') as parts
+    select {{ key }}, parts.value as part
+    from {{ relation }}, lateral split_to_table({{ text }}, '{{ separator }}') as parts
 {%- endmacro %}
 
 {% macro duckdb__split_to_rows(relation, key, text, separator) -%}

@@ -56,7 +56,7 @@ def seconds(start: datetime, end: datetime) -> Decimal:
 
 
 def split_by_day(chain: Chain, resource: str, start: datetime, end: datetime) -> Iterator[tuple[date, Decimal]]:
-    """(day, seconds) of [start, end), cut to the microsecond wherever the day changes; changes fall on whole minutes."""
+    """(day, seconds) of [start, end), cut wherever the day changes, which every zone does on whole minutes."""
     while start < end:
         minute = min(end, start.replace(second=0, microsecond=0) + timedelta(minutes=1))
         yield chain.day(resource, start), seconds(start, minute)

@@ -6,6 +6,7 @@ import json
 import random
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -44,7 +45,9 @@ OWNERS = [
 HOSTS = sorted({owner[0] for owner in OWNERS} | {"host-unknown"})
 
 
-def meter(name: str, series: str, kind: str, aggregation: str, scale: str | None = None, **terms: str) -> dict[str, Any]:
+def meter(
+    name: str, series: str, kind: str, aggregation: str, scale: str | None = None, **terms: str
+) -> dict[str, Any]:
     return {
         "meter_id": name,
         "resource_kind": "edge_server",
@@ -81,8 +84,10 @@ SERIES = [
 ]
 
 
-def random_series(draw: random.Random, host: str, name: str, labels: dict[str, str], kind: str) -> list[dict[str, Any]]:
-    """Samples in time order: bursts around the ends of days and months, gaps of hours, resets, duplicates, conflicts."""
+def random_series(
+    draw: random.Random, host: str, name: str, labels: dict[str, str], kind: str
+) -> list[dict[str, Any]]:
+    """Samples in time order: bursts around the ends of months, gaps of hours, resets, duplicates, conflicts."""
     instants, instant = [], START + timedelta(seconds=draw.randrange(86400))
     while instant < END:
         instants.append(instant)
@@ -148,7 +153,7 @@ def catalog() -> dict[str, list[dict[str, Any]]]:
 @pytest.fixture(scope="module")
 def samples() -> list[dict[str, Any]]:
     draw = random.Random(SEED)
-    rows = [row for host in HOSTS for name, labels, kind in SERIES for row in random_series(draw, host, name, labels, kind)]
+    rows = [row for host in HOSTS for series in SERIES for row in random_series(draw, host, *series)]
     draw.shuffle(rows)
     return rows
 
@@ -181,7 +186,7 @@ def test_months_of_a_counter_add_up_to_its_total_increase(warehouse, samples):
             if row["source"] == host and row["series"] == "disk_io":
                 values[row["sampled_at"]] = max(row["value"], values.get(row["sampled_at"], row["value"]))
         in_order = [values[instant] for instant in sorted(values)]
-        pairs = zip(in_order, in_order[1:], strict=False)
+        pairs = pairwise(in_order)
         increase = sum(after - before if after >= before else after for before, after in pairs)
         metered = warehouse.rows(
             "select cast(sum(increase) as decimal(38, 12)) from intermediate.int_metering__usage_dated"
@@ -193,21 +198,49 @@ def test_months_of_a_counter_add_up_to_its_total_increase(warehouse, samples):
 
 def test_the_days_of_an_owners_month_add_up_to_the_months_own_value(warehouse):
     """Fails when period_quantity of max, last or the mean does not telescope to the value over the whole month."""
-    found = warehouse.rows(
-        "with months as (select billing_period, resource_id, owner_party_id, max_by(last_value, usage_date)"
-        " filter (last_value is not null) as last, max(maximum) as peak from intermediate.int_metering__usage_dated"
-        " where meter_id = 'memory-last' group by all)"
-        " select resource_id from fct_metered_usage inner join months using (billing_period, resource_id, owner_party_id)"
-        " where meter_id in ('memory-last', 'memory-peak') group by resource_id, billing_period, owner_party_id, meter_id,"
-        " last, peak having sum(period_quantity) <> case meter_id when 'memory-last' then last else peak * 2 end"
+    wrong = warehouse.rows(
+        """
+        with months as (
+            select
+                billing_period,
+                resource_id,
+                owner_party_id,
+                max_by(last_value, usage_date) filter (last_value is not null) as last,
+                max(maximum) as peak
+            from intermediate.int_metering__usage_dated
+            where meter_id = 'memory-last'
+            group by all
+        )
+
+        select meter_id, resource_id, billing_period, owner_party_id
+        from fct_metered_usage
+        inner join months using (billing_period, resource_id, owner_party_id)
+        where meter_id in ('memory-last', 'memory-peak')
+        group by all
+        having sum(period_quantity) <> any_value(case meter_id when 'memory-last' then last else peak * 2 end)
+        """
     )
-    assert found == []
+    assert wrong == []
     means = warehouse.rows(
-        "with months as (select billing_period, resource_id, owner_party_id, sum(value_seconds) as held,"
-        " sum(observed_seconds) as seconds from intermediate.int_metering__usage_dated where meter_id = 'memory'"
-        " group by all) select held, seconds, cast(sum(period_quantity) as decimal(38, 12)) from fct_metered_usage"
-        " inner join months using (billing_period, resource_id, owner_party_id)"
-        " where meter_id = 'memory' group by billing_period, resource_id, owner_party_id, held, seconds"
+        """
+        with months as (
+            select
+                billing_period,
+                resource_id,
+                owner_party_id,
+                sum(value_seconds) as held,
+                sum(observed_seconds) as seconds
+            from intermediate.int_metering__usage_dated
+            where meter_id = 'memory'
+            group by all
+        )
+
+        select held, seconds, cast(sum(period_quantity) as decimal(38, 12))
+        from fct_metered_usage
+        inner join months using (billing_period, resource_id, owner_party_id)
+        where meter_id = 'memory'
+        group by billing_period, resource_id, owner_party_id, held, seconds
+        """
     )
     assert len(means) > len(HOSTS)
     for held, observed, mean in means:
@@ -228,7 +261,7 @@ def test_values_that_lost_against_another_stand_in_quarantine(warehouse, samples
 def test_silences_longer_than_a_value_holds_are_recorded(warehouse, samples):
     """Fault 37. Fails when a gap between two samples of a metered series is not recorded once with its length."""
     instants = sorted({r["sampled_at"] for r in samples if r["source"] == "host-york" and r["series"] == "mem_used"})
-    gaps = [later - earlier for earlier, later in zip(instants, instants[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(instants)]
     silent = [gap for gap in gaps if gap > timedelta(seconds=300)]
     recorded = warehouse.rows(
         "select cast(sum(gap_count) as bigint), sum(gap_seconds) from intermediate.int_metering__gaps"

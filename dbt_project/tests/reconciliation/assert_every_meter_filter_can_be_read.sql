@@ -1,5 +1,5 @@
 -- Fails when a term of a meter's filter is not key=value: the meter would silently measure nothing.
-{{ config(meta={'dagster': {'ref': {'name': 'int_metering__series_metered'}}}) }}
+{{ config(meta={'dagster': {'ref': {'name': 'stg_catalog__meters'}}}) }}
 with
 
 meters as (

@@ -1,5 +1,6 @@
--- Warns of meters that stay without usage: events, and weighted_sum, p95 and unique_count, are not computed from samples.
-{{ config(severity='warn', meta={'dagster': {'ref': {'name': 'fct_metered_usage'}}}) }}
+-- Warns of meters that stay without usage: events, and the aggregations weighted_sum, p95 and unique_count, are not
+-- computed from samples.
+{{ config(severity='warn', meta={'dagster': {'ref': {'name': 'stg_catalog__meters'}}}) }}
 with
 
 meters as (

@@ -1,5 +1,5 @@
 -- Fails when a month's days do not add up to what its quarter hours hold: usage was lost or doubled by joining owners,
--- zones, labels or days. Compared for meters without filter, where all series of the name count, in UTC months alone.
+-- zones or days. Compared where the months are UTC months: elsewhere both hold different hours.
 {{ config(meta={'dagster': {'ref': {'name': 'int_metering__usage_dated'}}}) }}
 with
 
@@ -11,8 +11,8 @@ usage_dated as (
     select * from {{ ref('int_metering__usage_dated') }}
 ),
 
-meters as (
-    select * from {{ ref('stg_catalog__meters') }}
+series_metered as (
+    select * from {{ ref('int_metering__series_metered') }}
 ),
 
 resources as (
@@ -26,17 +26,20 @@ sources_elsewhere as (
 held as (
     select
         quarter_hours.billing_period,
-        meters.meter_id,
+        series_metered.meter_id,
         cast(sum(quarter_hours.increase) as decimal(38, 12)) as increase
     from quarter_hours
-    inner join meters on {{ series_key('quarter_hours.series') }} = {{ series_key('meters.series') }}
+    inner join series_metered
+        on
+            quarter_hours.billing_period = series_metered.billing_period
+            and quarter_hours.series = series_metered.series
+            and quarter_hours.labels = series_metered.labels
     left join sources_elsewhere on quarter_hours.source = sources_elsewhere.resource_id
     where
-        meters.filter is null
-        and sources_elsewhere.resource_id is null
+        sources_elsewhere.resource_id is null
         and quarter_hours.quarter_starts_at >= quarter_hours.billing_period
         and cast(quarter_hours.quarter_starts_at as date) <= last_day(quarter_hours.billing_period)
-    group by quarter_hours.billing_period, meters.meter_id
+    group by quarter_hours.billing_period, series_metered.meter_id
 ),
 
 metered as (

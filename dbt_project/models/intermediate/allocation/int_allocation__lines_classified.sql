@@ -19,22 +19,19 @@ terms as (
 typed as (
     select
         lines.*,
-        coalesce(types.charge_category, 'Adjustment') as charge_category,
-        types.charge_class,
-        coalesce(types.charge_frequency, 'Usage-Based') as charge_frequency,
-        types.commitment_kind,
-        types.commitment_status,
-        coalesce(types.contracted_rule, 'unblended') as contracted_rule,
-        coalesce(types.billed_component, 'on_demand') as billed_component,
-        coalesce(types.effective_component, 'on_demand') as effective_component,
-        coalesce(types.owner_component, 'on_demand') as owner_component,
+        {{ of_type('charge_category') }} as charge_category,
+        nullif(types.charge_class, '') as charge_class,
+        {{ of_type('charge_frequency') }} as charge_frequency,
+        nullif(types.commitment_kind, '') as commitment_kind,
+        nullif(types.commitment_status, '') as commitment_status,
+        {{ of_type('contracted_rule') }} as contracted_rule,
         case
             when lines.split_parent_resource_id is not null then 'none'
-            else coalesce(types.quantity_rule, 'usage')
+            else {{ of_type('quantity_rule') }}
         end as quantity_rule,
         case
             when lines.split_parent_resource_id is not null then 'zero'
-            else coalesce(types.effective_rule, 'unblended')
+            else {{ of_type('effective_rule') }}
         end as effective_rule,
         terms.payer_account_id is not null as is_net
     from lines

@@ -40,7 +40,9 @@ days as (
         cast({{ dbt.dateadd('day', 'numbers.number - 1', 'billing_periods.billing_period') }} as date) as owned_on
     from billing_periods
     inner join numbers
-        on numbers.number - 1 <= datediff('day', billing_periods.billing_period, last_day(billing_periods.billing_period)) + 1
+        on
+            numbers.number - 1
+            <= datediff('day', billing_periods.billing_period, last_day(billing_periods.billing_period)) + 1
 ),
 
 -- Two owners on one day are refused at load; should two be there, the later claim holds and rows are not doubled.
@@ -95,6 +97,15 @@ zoned as (
         coalesce(parties.time_zone, 'UTC') as time_zone
     from sold
     left join parties on sold.seller_id = parties.party_id
+),
+
+-- A zone the calendar does not hold would lose the usage; a test asks for it.
+found as (
+    select
+        zoned.*,
+        months.time_zone is not null as has_months
+    from zoned
+    left join months on zoned.billing_period = months.billing_period and zoned.time_zone = months.time_zone
 )
 
-select * from zoned
+select * from found

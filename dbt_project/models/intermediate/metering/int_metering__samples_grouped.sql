@@ -1,6 +1,7 @@
--- One row per series and quarter hour: what its samples add up to, whatever meters will read it. The first table of
--- metering: a tenth of the samples or less. Whole days of any zone are sums of quarter hours (int_metering__days).
--- A month holds the quarter hours of its longest reach over all zones, so the hours around its ends stand in two months.
+-- What the samples of a series add up to in a quarter hour, whatever meters will read it; what the quarter hour before
+-- held over stands in a row of its own. The first table of metering. Whole days of any zone are sums of quarter hours
+-- (int_metering__days). A month holds the quarter hours of its longest reach over all zones, so the hours around its
+-- ends stand in two months.
 {{ config(
     materialized='incremental',
     incremental_strategy='microbatch',
@@ -19,13 +20,18 @@ meters as (
     select * from {{ ref('stg_catalog__meters') }}
 ),
 
-samples as (
-    select * from {{ ref('stg_edge__samples') }}
+-- Not stg_edge__samples: what a month does not need has to go before duplicates are taken out. This model takes 10
+-- seconds for 10 million samples of a month after 10 million earlier ones; through the staging view it took 33.
+-- Imported once per use: DuckDB writes a step that is read twice to memory, here every sample there ever was.
+delivered_ever as (
+    select * from {{ source('edge', 'samples') }}
 ),
 
--- Read beside the staging model: the last sample before a month is a maximum over all that ever came, and a maximum
--- needs no duplicates taken out first.
-delivered_samples as (
+delivered_around_month as (
+    select * from {{ source('edge', 'samples') }}
+),
+
+delivered_last as (
     select * from {{ source('edge', 'samples') }}
 ),
 
@@ -43,9 +49,19 @@ reaches as (
 neighbouring_months as (
     select billing_period, starts_at, ends_at, billing_period as sampled_period from reaches
     union all
-    select billing_period, starts_at, ends_at, cast({{ dbt.dateadd('month', -1, 'billing_period') }} as date) from reaches
+    select
+        billing_period,
+        starts_at,
+        ends_at,
+        cast({{ dbt.dateadd('month', -1, 'billing_period') }} as date) as sampled_period
+    from reaches
     union all
-    select billing_period, starts_at, ends_at, cast({{ dbt.dateadd('month', 1, 'billing_period') }} as date) from reaches
+    select
+        billing_period,
+        starts_at,
+        ends_at,
+        cast({{ dbt.dateadd('month', 1, 'billing_period') }} as date) as sampled_period
+    from reaches
 ),
 
 metered_series as (
@@ -57,107 +73,105 @@ metered_series as (
     group by {{ series_key('series') }}
 ),
 
-samples_within_reach as (
-    select
-        neighbouring_months.billing_period,
-        samples.source,
-        samples.series,
-        samples.labels,
-        samples.sampled_at,
-        samples.value
-    from samples
-    inner join neighbouring_months
-        on
-            samples.billing_period = neighbouring_months.sampled_period
-            and samples.sampled_at >= neighbouring_months.starts_at
-            and samples.sampled_at < neighbouring_months.ends_at
-    where samples.value is not null
-),
-
-last_instants_before as (
+-- Every series heard so far, with its last sample before the month: the only earlier one that matters.
+series_heard as (
     select
         reaches.billing_period,
-        delivered_samples.source,
-        delivered_samples.series,
-        delivered_samples.labels,
-        max(delivered_samples.sampled_at) as sampled_at
-    from delivered_samples
-    inner join metered_series on {{ series_key('delivered_samples.series') }} = metered_series.series_key
-    inner join reaches on delivered_samples.sampled_at < reaches.starts_at
-    where delivered_samples.value is not null
-    group by reaches.billing_period, delivered_samples.source, delivered_samples.series, delivered_samples.labels
+        delivered_ever.source,
+        delivered_ever.series,
+        delivered_ever.labels,
+        metered_series.is_counter,
+        metered_series.is_gauge,
+        max(
+            case when delivered_ever.sampled_at < reaches.starts_at then delivered_ever.sampled_at end
+        ) as last_sampled_before
+    from delivered_ever
+    inner join metered_series on {{ series_key('delivered_ever.series') }} = metered_series.series_key
+    inner join reaches on delivered_ever.sampled_at < reaches.ends_at
+    where delivered_ever.value is not null
+    group by
+        reaches.billing_period,
+        delivered_ever.source,
+        delivered_ever.series,
+        delivered_ever.labels,
+        metered_series.is_counter,
+        metered_series.is_gauge
 ),
 
-last_samples_before as (
+-- A whole number in place of three texts: sorting 10 million samples by it costs a tenth. It never leaves this query.
+series_numbered as (
     select
-        last_instants_before.billing_period,
-        last_instants_before.source,
-        last_instants_before.series,
-        last_instants_before.labels,
-        last_instants_before.sampled_at,
-        max(delivered_samples.value) as value
-    from delivered_samples
-    inner join last_instants_before
-        on
-            delivered_samples.sampled_at = last_instants_before.sampled_at
-            and delivered_samples.source = last_instants_before.source
-            and delivered_samples.series = last_instants_before.series
-            and delivered_samples.labels = last_instants_before.labels
-    group by
-        last_instants_before.billing_period,
-        last_instants_before.source,
-        last_instants_before.series,
-        last_instants_before.labels,
-        last_instants_before.sampled_at
+        *,
+        row_number() over (order by billing_period, source, series, labels) as series_number
+    from series_heard
 ),
 
 samples_needed as (
-    select billing_period, source, series, labels, sampled_at, value from samples_within_reach
+    select
+        series_numbered.series_number,
+        delivered_around_month.sampled_at,
+        {{ kept_value('delivered_around_month.value') }} as value
+    from delivered_around_month
+    inner join neighbouring_months
+        on
+            delivered_around_month.billing_period = neighbouring_months.sampled_period
+            and delivered_around_month.sampled_at >= neighbouring_months.starts_at
+            and delivered_around_month.sampled_at < neighbouring_months.ends_at
+    inner join series_numbered
+        on
+            delivered_around_month.source = series_numbered.source
+            and delivered_around_month.series = series_numbered.series
+            and delivered_around_month.labels = series_numbered.labels
+            and neighbouring_months.billing_period = series_numbered.billing_period
+    where delivered_around_month.value is not null
+    group by series_numbered.series_number, delivered_around_month.sampled_at
     union all
-    select billing_period, source, series, labels, sampled_at, value from last_samples_before
+    select
+        series_numbered.series_number,
+        delivered_last.sampled_at,
+        {{ kept_value('delivered_last.value') }} as value
+    from delivered_last
+    inner join series_numbered
+        on
+            delivered_last.sampled_at = series_numbered.last_sampled_before
+            and delivered_last.source = series_numbered.source
+            and delivered_last.series = series_numbered.series
+            and delivered_last.labels = series_numbered.labels
+    where delivered_last.value is not null
+    group by series_numbered.series_number, delivered_last.sampled_at
 ),
 
+{% set samples_of_series = 'partition by samples_needed.series_number order by samples_needed.sampled_at' %}
 samples_in_time_order as (
     select
-        samples_needed.billing_period,
-        samples_needed.source,
-        samples_needed.series,
-        samples_needed.labels,
+        samples_needed.series_number,
         samples_needed.sampled_at,
         samples_needed.value,
-        metered_series.is_counter,
-        metered_series.is_gauge,
-        {% set samples_of_series -%}
-            partition by
-                samples_needed.billing_period, samples_needed.source, samples_needed.series, samples_needed.labels
-            order by samples_needed.sampled_at
-        {%- endset -%}
         lag(samples_needed.sampled_at) over ({{ samples_of_series }}) as previous_sampled_at,
         lag(samples_needed.value) over ({{ samples_of_series }}) as previous_value,
         lead(samples_needed.sampled_at) over ({{ samples_of_series }}) as next_sampled_at,
         {{ quarter_hour('samples_needed.sampled_at') }} as quarter_starts_at
     from samples_needed
-    inner join metered_series on {{ series_key('samples_needed.series') }} = metered_series.series_key
 ),
 
 -- How long each value holds, and how much of that lies past the end of its quarter hour (at most one end is passed).
 samples_held as (
     select
-        *,
+        samples_in_time_order.*,
+        series_numbered.is_counter,
+        series_numbered.is_gauge,
         case
             when next_sampled_at < sampled_at + interval '{{ staleness_seconds() }} seconds' then next_sampled_at
             else sampled_at + interval '{{ staleness_seconds() }} seconds'
         end as held_until,
         quarter_starts_at + interval '15 minutes' as quarter_ends_at
     from samples_in_time_order
+    inner join series_numbered on samples_in_time_order.series_number = series_numbered.series_number
 ),
 
 samples_measured as (
     select
-        billing_period,
-        source,
-        series,
-        labels,
+        series_number,
         quarter_starts_at,
         sampled_at,
         value,
@@ -175,17 +189,15 @@ samples_measured as (
             else {{ seconds_held('quarter_ends_at', 'held_until') }}
         end as seconds_beyond,
         case
-            when previous_sampled_at + interval '{{ staleness_seconds() }} seconds' < sampled_at then previous_sampled_at
+            when previous_sampled_at + interval '{{ staleness_seconds() }} seconds' < sampled_at
+                then previous_sampled_at
         end as silent_since
     from samples_held
 ),
 
 quarter_hours as (
     select
-        billing_period,
-        source,
-        series,
-        labels,
+        series_number,
         quarter_starts_at,
         cast(sum(increase) as decimal(38, 12)) as increase,
         cast(sum({{ value_seconds('value', 'seconds_within') }}) as decimal(38, 12)) as value_seconds,
@@ -199,67 +211,70 @@ quarter_hours as (
         cast(count(*) as bigint) as sample_count,
         cast(count(silent_since) as bigint) as gap_count,
         cast(
-            coalesce(sum(case when silent_since is not null then {{ seconds_between('silent_since', 'sampled_at') }} end), 0)
-            as decimal(38, 6)
+            coalesce(
+                sum(case when silent_since is not null then {{ seconds_between('silent_since', 'sampled_at') }} end), 0
+            ) as decimal(38, 6)
         ) as gap_seconds,
         min(silent_since) as silent_since,
         max(case when silent_since is not null then sampled_at end) as heard_again_at
     from samples_measured
-    group by billing_period, source, series, labels, quarter_starts_at
+    group by series_number, quarter_starts_at
 ),
 
--- A value held past its quarter hour counts where it was held.
+-- A value held past its quarter hour counts where it was held, in a row of its own.
 parts as (
-    select * exclude (value_seconds_beyond, observed_seconds_beyond) from quarter_hours
+    select
+        * exclude (value_seconds_beyond, observed_seconds_beyond),
+        false as is_held_over
+    from quarter_hours
     union all
     select
-        billing_period,
-        source,
-        series,
-        labels,
+        series_number,
         quarter_starts_at + interval '15 minutes' as quarter_starts_at,
-        0 as increase,
+        cast(0 as decimal(38, 12)) as increase,
         value_seconds_beyond as value_seconds,
         observed_seconds_beyond as observed_seconds,
-        0 as total,
-        null as maximum,
-        null as last_value,
-        null as last_sampled_at,
-        0 as sample_count,
-        0 as gap_count,
-        0 as gap_seconds,
-        null as silent_since,
-        null as heard_again_at
+        cast(0 as decimal(38, 12)) as total,
+        cast(null as decimal(38, 12)) as maximum,
+        cast(null as decimal(38, 12)) as last_value,
+        cast(null as timestamp) as last_sampled_at,
+        cast(0 as bigint) as sample_count,
+        cast(0 as bigint) as gap_count,
+        cast(0 as decimal(38, 6)) as gap_seconds,
+        cast(null as timestamp) as silent_since,
+        cast(null as timestamp) as heard_again_at,
+        true as is_held_over
     from quarter_hours
     where observed_seconds_beyond > 0
 ),
 
-grouped as (
+within_reach as (
     select
-        parts.billing_period,
-        parts.source,
-        parts.series,
-        parts.labels,
+        series_numbered.billing_period,
+        series_numbered.source,
+        series_numbered.series,
+        series_numbered.labels,
         parts.quarter_starts_at,
-        cast(sum(parts.increase) as decimal(38, 12)) as increase,
-        cast(sum(parts.value_seconds) as decimal(38, 12)) as value_seconds,
-        cast(sum(parts.observed_seconds) as decimal(38, 6)) as observed_seconds,
-        cast(sum(parts.total) as decimal(38, 12)) as total,
-        max(parts.maximum) as maximum,
-        max(parts.last_value) as last_value,
-        max(parts.last_sampled_at) as last_sampled_at,
-        cast(sum(parts.sample_count) as bigint) as sample_count,
-        cast(sum(parts.gap_count) as bigint) as gap_count,
-        cast(sum(parts.gap_seconds) as decimal(38, 6)) as gap_seconds,
-        min(parts.silent_since) as silent_since,
-        max(parts.heard_again_at) as heard_again_at
+        parts.is_held_over,
+        parts.increase,
+        parts.value_seconds,
+        parts.observed_seconds,
+        parts.total,
+        parts.maximum,
+        parts.last_value,
+        parts.last_sampled_at,
+        parts.sample_count,
+        parts.gap_count,
+        parts.gap_seconds,
+        parts.silent_since,
+        parts.heard_again_at
     from parts
+    inner join series_numbered on parts.series_number = series_numbered.series_number
     inner join reaches
         on
-            parts.billing_period = reaches.billing_period
+            series_numbered.billing_period = reaches.billing_period
             and parts.quarter_starts_at >= reaches.starts_at
             and parts.quarter_starts_at < reaches.ends_at
-    group by parts.billing_period, parts.source, parts.series, parts.labels, parts.quarter_starts_at
 )
 
-select * from grouped
+select * from within_reach

@@ -13,7 +13,12 @@ months as (
     select * from {{ ref('stg_lake__months') }}
 ),
 
+-- Imported once per use, see int_metering__samples_grouped.
 delivered as (
+    select * from {{ source('edge', 'samples') }}
+),
+
+delivered_again as (
     select * from {{ source('edge', 'samples') }}
 ),
 
@@ -21,56 +26,52 @@ billing_periods as (
     select distinct billing_period from months
 ),
 
-delivered_in_month as (
-    select delivered.*
-    from delivered
-    inner join billing_periods on delivered.billing_period = billing_periods.billing_period
-),
-
 keys_in_conflict as (
     select
-        billing_period,
-        source,
-        series,
-        labels,
-        sampled_at,
-        max(value) as kept_value,
-        max(text_value) as kept_text_value
-    from delivered_in_month
-    group by billing_period, source, series, labels, sampled_at
+        delivered.billing_period,
+        delivered.source,
+        delivered.series,
+        delivered.labels,
+        delivered.sampled_at,
+        {{ kept_value('delivered.value') }} as kept_value,
+        {{ kept_value('delivered.text_value') }} as kept_text_value
+    from delivered
+    inner join billing_periods on delivered.billing_period = billing_periods.billing_period
+    group by
+        delivered.billing_period, delivered.source, delivered.series, delivered.labels, delivered.sampled_at
     having
         count(*) > 1
         and (
-            min(value) is distinct from max(value)
-            or min(text_value) is distinct from max(text_value)
-            or count(value) not in (0, count(*))
+            min(delivered.value) is distinct from max(delivered.value)
+            or min(delivered.text_value) is distinct from max(delivered.text_value)
+            or count(delivered.value) not in (0, count(*))
         )
 ),
 
 in_conflict as (
     select
-        delivered_in_month.billing_period,
-        delivered_in_month.delivery_id,
-        delivered_in_month.source_file,
-        delivered_in_month.source_row,
-        delivered_in_month.source,
-        delivered_in_month.series,
-        delivered_in_month.labels,
-        delivered_in_month.sampled_at,
-        delivered_in_month.value,
-        delivered_in_month.text_value,
+        delivered_again.billing_period,
+        delivered_again.delivery_id,
+        delivered_again.source_file,
+        delivered_again.source_row,
+        delivered_again.source,
+        delivered_again.series,
+        delivered_again.labels,
+        delivered_again.sampled_at,
+        delivered_again.value,
+        delivered_again.text_value,
         keys_in_conflict.kept_value
-    from delivered_in_month
+    from delivered_again
     inner join keys_in_conflict
         on
-            delivered_in_month.billing_period = keys_in_conflict.billing_period
-            and delivered_in_month.source = keys_in_conflict.source
-            and delivered_in_month.series = keys_in_conflict.series
-            and delivered_in_month.labels = keys_in_conflict.labels
-            and delivered_in_month.sampled_at = keys_in_conflict.sampled_at
+            delivered_again.billing_period = keys_in_conflict.billing_period
+            and delivered_again.source = keys_in_conflict.source
+            and delivered_again.series = keys_in_conflict.series
+            and delivered_again.labels = keys_in_conflict.labels
+            and delivered_again.sampled_at = keys_in_conflict.sampled_at
     where
-        delivered_in_month.value is distinct from keys_in_conflict.kept_value
-        or delivered_in_month.text_value is distinct from keys_in_conflict.kept_text_value
+        delivered_again.value is distinct from keys_in_conflict.kept_value
+        or delivered_again.text_value is distinct from keys_in_conflict.kept_text_value
 )
 
 select * from in_conflict

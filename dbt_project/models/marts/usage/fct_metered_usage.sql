@@ -18,8 +18,9 @@ meters as (
     usage_dated.series,
     usage_dated.labels
 {%- endset %}
+{% set whole_month = 'partition by usage_dated.billing_period, ' ~ days_of_series %}
 {% set so_far -%}
-    partition by usage_dated.billing_period, {{ days_of_series }}
+    {{ whole_month }}
     order by usage_dated.usage_date
     rows between unbounded preceding and current row
 {%- endset %}
@@ -41,14 +42,15 @@ valued as (
             when 'count' then cast(usage_dated.sample_count as decimal(38, 12))
             when 'max' then usage_dated.maximum
             when 'last' then usage_dated.last_value
-            when 'mean_time_weighted' then {{ time_weighted_mean('usage_dated.value_seconds', 'usage_dated.observed_seconds') }}
+            when 'mean_time_weighted'
+                then {{ time_weighted_mean('usage_dated.value_seconds', 'usage_dated.observed_seconds') }}
         end as day_value,
         case meters.aggregation
             when 'max' then max(usage_dated.maximum) over ({{ so_far }})
             when 'mean_time_weighted'
                 then {{ time_weighted_mean(
                     'cast(sum(usage_dated.value_seconds) over (' ~ so_far ~ ') as decimal(38, 12))',
-                    'cast(sum(usage_dated.observed_seconds) over (partition by usage_dated.billing_period, ' ~ days_of_series ~ ') as decimal(38, 6))'
+                    'cast(sum(usage_dated.observed_seconds) over (' ~ whole_month ~ ') as decimal(38, 6))'
                 ) }}
         end as running_value
     from usage_dated

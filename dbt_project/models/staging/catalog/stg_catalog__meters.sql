@@ -18,7 +18,7 @@ defaulted as (
         sample_type,
         aggregation,
         unit,
-        cast(coalesce(scale, 1) as decimal(38, 12)) as scale,
+        cast(coalesce(scale, 1) as decimal(38, 18)) as scale,
         filter,
         dimension,
         recorded_at,

@@ -1,0 +1,70 @@
+# Two commands on a fresh machine: `make run` and `make test`. Each does its own set-up first.
+# Needs Python 3.11, make, and a package registry; nothing else. PYTHON=… names another interpreter.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 3000
+SEED ?= 1
+export METERHOUSE_HOME ?= $(CURDIR)/.meterhouse
+export UV_PYTHON_DOWNLOADS := never
+export UV_LINK_MODE := copy
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SAMPLES := $(METERHOUSE_HOME)/inbox/.written
+
+.PHONY: help setup run ui test lint bench clean
+
+help: ## show this
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+# Stamps: a second make finds them newer than the locks and starts at once.
+$(VENV)/.uv: requirements/bootstrap.lock
+	@found="$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || echo none)"; \
+	if [ "$$found" != 3.11 ]; then \
+	    echo "Meterhouse needs Python 3.11; found $$found ($(PYTHON)). Install it, or say: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; \
+	    exit 2; \
+	fi
+	@echo "== making $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --require-hashes -r requirements/bootstrap.lock
+	@touch $@
+
+$(READY): $(VENV)/.uv requirements/dev.lock pyproject.toml
+	@echo "== installing the locked requirements (about 1 GB; a minute)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements/dev.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --no-index --editable .
+	@$(BIN)/python -m compileall -q orchestration ingestion invoicing samples
+	@touch $@
+
+setup: $(READY) ## make .venv from the locked requirements
+
+$(SAMPLES): $(READY) $(wildcard samples/*.py)
+	@echo "== writing the sample inbox (seed $(SEED))"
+	@mkdir -p $(dir $@)
+	@$(BIN)/python -m samples --out $(dir $@) --seed $(SEED)
+	@touch $@
+
+run: $(SAMPLES) ## set up, write a sample inbox, materialise its months, show invoices and reconciliation
+	@METERHOUSE_INBOX=$(dir $(SAMPLES)) $(BIN)/python -m orchestration.demonstration
+
+ui: $(READY) ## serve the Dagster UI on 127.0.0.1:3000 (PORT=… for another)
+	@exec $(BIN)/meterhouse ui --port $(PORT)
+
+test: $(READY) ## set up and run the whole test suite
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+lint: $(READY) ## check style and types of names
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+bench: $(READY) ## a month of a million bill lines against one hand-written script
+	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+clean: ## remove what make made (the home folder stays)
+	@rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,37 @@
+-- Fails when the lines and the money of a delivery, as costed, are not those its landing counted (control totals).
+{{ config(meta={'dagster': {'ref': {'name': 'fct_account_costs'}}}) }}
+
+with
+
+totaled as (
+    select
+        billing_period,
+        delivery_id,
+        currency,
+        sum(line_count) as line_count,
+        sum(billed_cost) as billed_cost
+    from {{ ref('int_allocation__bill_totaled') }}
+    group by all
+),
+
+landed as (
+    select billing_period, delivery_id, currency, sum(rows_loaded) as line_count, sum(amount_landed) as billed_cost
+    from {{ source('lake', 'delivery_totals') }}
+    where source = 'aws_cur'
+    group by all
+)
+
+select
+    totaled.billing_period,
+    totaled.delivery_id,
+    totaled.currency,
+    landed.line_count as landed_line_count,
+    totaled.line_count,
+    landed.billed_cost as landed_cost,
+    totaled.billed_cost
+from totaled
+inner join landed
+    on totaled.billing_period = landed.billing_period
+    and totaled.delivery_id = landed.delivery_id
+    and totaled.currency = landed.currency
+where totaled.line_count <> landed.line_count or totaled.billed_cost <> landed.billed_cost

@@ -1,0 +1,241 @@
+"""The lake: what has landed, and what of it is current. Reads manifests; `landing.py` writes them.
+
+    landed/<feed>/<table>/<YYYY-MM or all>/<landing_id>/part-0.parquet   never edited
+    quarantine/<feed>/<table>/<YYYY-MM or all>/<landing_id>.parquet      rejected rows with their reason
+    manifests/<feed>/<landing_id>.json                                   the commit: data without it does not exist
+    observations/<feed>.json                                             seen by the last scan, not landed; no truth
+    cache/                                                               may be deleted at any time
+
+Which delivery is current is computed here from all manifests, whatever order they came in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from filelock import FileLock, Timeout
+
+from ingestion import lake_tables
+from ingestion.contracts import Contract, inbound_contracts, load_contract
+from ingestion.deliveries import Found, Terms
+from ingestion.manifests import Delivery, Key, Manifest, digest, newest_first, replacement_key
+from ingestion.storage import Folder, Storage
+
+LOCK_PATIENCE = 900  # seconds a landing waits for another one of the same lake
+
+
+class Busy(Exception):
+    """Another process is landing into this lake and did not end in time."""
+
+
+class Lake:
+    """A view of one lake; sees what landed when `refresh` was last called (and once when first asked)."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self._read: dict[tuple[str, str], Manifest] = {}  # manifests are never edited: read once per key and etag
+        self._manifests: list[Manifest] | None = None
+        self._current: dict[str, dict[Key, Delivery]] = {}
+        self._terms: Terms | None = None
+
+    def refresh(self) -> None:
+        """Looks at the manifests again."""
+        self._manifests, self._current, self._terms = None, {}, None
+
+    def manifests(self) -> list[Manifest]:
+        """All commits, ordered by key."""
+        if self._manifests is None:
+            listed = list(self.storage.files("manifests/"))
+            new = [file for file in listed if (file.key, file.etag) not in self._read]
+            with ThreadPoolExecutor(8) as pool:
+                contents = list(pool.map(lambda file: self.storage.read_bytes(file.key), new))
+            for file, content in zip(new, contents, strict=True):
+                self._read[file.key, file.etag] = Manifest.from_bytes(content, file.modified_at)
+            self._manifests = [self._read[file.key, file.etag] for file in listed]
+        return self._manifests
+
+    def landed(self, contract: Contract) -> list[Manifest]:
+        """The contract's landings, ordered by key."""
+        return [m for m in self.manifests() if (m.feed, m.table, m.status) == (contract.feed, contract.table, "landed")]
+
+    def known(self) -> set[str]:
+        """Ids of all deliveries that have landed, ever."""
+        return {d.delivery_id for m in self.manifests() if m.status == "landed" for d in m.deliveries}
+
+    def current(self, contract: Contract) -> dict[Key, Delivery]:
+        """The current delivery of each replacement key, under its newest version; empty for feeds that accumulate."""
+        if contract.id not in self._current:
+            authoritative = {} if contract.feed == "catalog" else self.terms().authoritative_report
+            newest: dict[Key, Delivery] = {}
+            for manifest in self.manifests():
+                if (manifest.feed, manifest.table) != (contract.feed, contract.table) or manifest.status == "rejected":
+                    continue
+                for delivery in manifest.deliveries:
+                    key = replacement_key(contract, delivery)
+                    if key is None:
+                        continue
+                    standing = newest.get(key)
+                    if not standing or newest_first(delivery, authoritative) > newest_first(standing, authoritative):
+                        newest[key] = delivery
+            self._current[contract.id] = newest
+        return self._current[contract.id]
+
+    def current_ids(self, contract: Contract) -> set[str]:
+        """Ids of the deliveries whose rows the warehouse reads."""
+        if contract.properties["delivers"] == "more_rows":
+            return {d.delivery_id for m in self.landed(contract) for d in m.deliveries}
+        return {delivery.delivery_id for delivery in self.current(contract).values()}
+
+    def _exposed(self, contract: Contract) -> list[Manifest]:
+        """Landings whose rows the warehouse reads."""
+        ids = self.current_ids(contract)
+        return [m for m in self.landed(contract) if any(d.delivery_id in ids for d in m.deliveries)]
+
+    def current_files(self, contract_id: str) -> list[str]:
+        """Paths or s3:// URIs of the Parquet files that hold the contract's current rows, ordered.
+
+        Of a catalog table every delivery is there, told apart by recorded_at; but nothing from before an empty one, as
+        "the rows delivered last" are then none.
+        """
+        contract = load_contract(contract_id)
+        exposed = self._exposed(contract)
+        if contract.properties["delivers"] == "whole_table":
+            emptied = max((m.deliveries[0].details["recorded_at"] for m in exposed if not m.parts), default="")
+            exposed = [m for m in exposed if m.deliveries[0].details["recorded_at"] > emptied]
+        return [self.storage.locate(part.key) for manifest in exposed for part in manifest.parts]
+
+    def quarantine_files(self) -> list[str]:
+        """Paths or s3:// URIs of the rejected rows of current deliveries, ordered."""
+        return [
+            self.storage.locate(part.key)
+            for contract in inbound_contracts()
+            for manifest in self._exposed(contract)
+            for part in manifest.quarantined
+        ]
+
+    def terms(self) -> Terms:
+        """What the newest landed catalog says about deliveries."""
+        if self._terms is None:
+            rows = self.rows_of("payers")
+            reports: dict[str, str] = {}
+            if rows is not None:
+                ordered = rows.filter(pl.col("report").is_not_null()).sort("valid_from", nulls_last=False)
+                reports = dict(ordered.select("payer_id", "report").iter_rows())  # the last validity counts
+            self._terms = Terms(authoritative_report=reports)
+        return self._terms
+
+    def standing(self, table: str, recorded_at: str = "9999") -> Delivery | None:
+        """The catalog table's delivery that stands at `recorded_at` (ISO instant): its own or the one before."""
+        current = self.current(load_contract(f"catalog.{table}"))
+        times = [key[0] for key in current if key[0] <= recorded_at]
+        return current[(max(times),)] if times else None
+
+    def rows_of(self, table: str, recorded_at: str = "9999", columns: list[str] | None = None) -> pl.DataFrame | None:
+        """Rows of the catalog table as they stand at `recorded_at`; None where it was never delivered."""
+        delivery = self.standing(table, recorded_at)
+        if delivery is None:
+            return None
+        contract = load_contract(f"catalog.{table}")
+        manifest = next(m for m in self.landed(contract) if m.landing_id == delivery.delivery_id)
+        schema = contract.schema()
+        frames = [pl.DataFrame(schema=schema)]
+        for part in manifest.parts:
+            frames.append(pl.read_parquet(self.storage.read_bytes(part.key)).select(*schema))
+        return pl.concat(frames).select(columns or list(schema))
+
+    def inputs_hash(self, period: str) -> str:
+        """Changes when anything that can influence the month changes: its bills, samples up to the month after it
+        (time zones reach into the next month, counters back to their last sample), the catalog, the ledger."""
+        year, month = map(int, period.split("-"))
+        following = f"{year + month // 12:04d}-{month % 12 + 1:02d}"
+        inputs = []
+        for contract in inbound_contracts():
+            delivers = contract.properties["delivers"]
+            if delivers == "more_rows":
+                for manifest in self._exposed(contract):
+                    if any(part.period <= following for part in (*manifest.parts, *manifest.quarantined)):
+                        inputs.append(manifest.landing_id)
+            elif delivers == "whole_period":
+                inputs += [d.delivery_id for d in self.current(contract).values() if d.period == period]
+            elif delivery := self.standing(contract.table):
+                inputs.append(delivery.delivery_id)
+        for file in self.storage.files("ledger/"):
+            inputs.append(f"{file.key}:{hashlib.sha256(self.storage.read_bytes(file.key)).hexdigest()}")
+        return digest(sorted(inputs))
+
+    def deliveries(self) -> list[dict[str, Any]]:
+        """Rows of `lake.deliveries`: one per delivered file (per delivery where it has none), whatever became of it."""
+        return lake_tables.deliveries(self)
+
+    def totals(self) -> list[dict[str, Any]]:
+        """Rows of `lake.delivery_totals`: one per landed delivery, month and currency."""
+        return lake_tables.totals(self)
+
+    def observed(self) -> list[dict[str, Any]]:
+        """What the last scans saw and did not land, with its `feed`."""
+        return [
+            entry | {"feed": file.key.removeprefix("observations/").removesuffix(".json")}
+            for file in self.storage.files("observations/")
+            for entry in json.loads(self.storage.read_bytes(file.key))
+        ]
+
+    # Writing, for landing.py alone.
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """One landing at a time per lake. Held by the operating system: a killed process lets go of it."""
+        if isinstance(self.storage, Folder):
+            path = Path(self.storage.locate("cache/landing.lock"))
+        else:
+            name = hashlib.sha256(self.storage.uri.encode()).hexdigest()[:16]
+            path = Path(tempfile.gettempdir()) / f"meterhouse-{os.getuid()}-{name}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(path, timeout=LOCK_PATIENCE):
+                self.refresh()
+                yield
+        except Timeout as error:
+            raise Busy(
+                f"another landing has held {self.storage.uri} for {LOCK_PATIENCE} s; try again when it ends"
+            ) from error
+
+    def commit(self, manifest: Manifest) -> None:
+        """Writes the manifest: from here on the landing exists."""
+        self.storage.write(manifest.key, manifest.to_bytes())
+        self.refresh()
+
+    def observe(self, feed: str, period: str | None, seen: list[Found]) -> None:
+        """Replaces what the last scan of the feed (of the month, if one was asked for) saw and did not land."""
+        key = f"observations/{feed}.json"
+        kept: list[Mapping[str, Any]] = []
+        if period and self.storage.exists(key):
+            kept = [
+                entry for entry in json.loads(self.storage.read_bytes(key)) if entry["period"] not in (period, None)
+            ]
+        entries = kept + [
+            {
+                "table_name": found.table,
+                "account": found.account,
+                "period": found.period,
+                "name": found.name,
+                "version": found.version,
+                "status": found.status,
+                "reason": found.reason,
+                "received_at": max((file.modified_at for file in found.files), default=""),
+                "files": [file.key for file in found.files],
+            }
+            for found in seen
+        ]
+        entries.sort(key=lambda entry: (entry["period"] or "", entry["account"], entry["name"], entry["table_name"]))
+        data = (json.dumps(entries, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+        if not self.storage.exists(key) or self.storage.read_bytes(key) != data:
+            self.storage.write(key, data)

@@ -1,0 +1,162 @@
+"""One landing: the rows of its deliveries -> Parquet in the lake, then the manifest that makes them exist.
+
+Data first, manifest last: a process killed in between leaves nothing that counts, and landing again writes the same
+bytes to the same keys. Which deliveries land, and what happens to the others, is decided in `landing.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from ingestion.contracts import Contract
+from ingestion.deliveries import Found, Refused
+from ingestion.faultpoints import reached
+from ingestion.fingerprints import Staged
+from ingestion.inbox import Source
+from ingestion.lake import Lake
+from ingestion.lake_tables import first_day
+from ingestion.manifests import Delivery, Manifest, digest, replacement_key
+from ingestion.parquet import MonthlyParquet
+from ingestion.references import References
+from ingestion.storage import Changed, UnsafeKey
+from ingestion.totals import Tally
+
+QUARANTINE_SCHEMA = {
+    "source": pl.String(),
+    "table_name": pl.String(),
+    "account": pl.String(),
+    "billing_period": pl.Date(),
+    "delivery_id": pl.String(),
+    "source_file": pl.String(),
+    "source_row": pl.Int64(),
+    "reason": pl.String(),
+    "column_name": pl.String(),
+    "payload": pl.String(),
+}
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A complete delivery that has not landed: as found, and as its manifest will say."""
+
+    found: Found
+    delivery: Delivery
+
+
+class Refusal(Exception):
+    """One of the deliveries that were to land together cannot be read, and why; nothing has landed."""
+
+    def __init__(self, candidate: Candidate, problem: Exception) -> None:
+        super().__init__(str(problem))
+        self.candidate, self.problem = candidate, problem
+
+
+def landed_schema(contract: Contract) -> dict[str, pl.DataType]:
+    """Polars types of the landed Parquet: the contract's columns, then the technical ones."""
+    types = contract.schema() | {"delivery_id": pl.String(), "billing_period": pl.Date()}
+    return {name: types[name] for name in contract.landed_columns()}
+
+
+def commit(
+    candidates: list[Candidate], contract: Contract, source: Source, inbox: Staged, lake: Lake, folder: Path
+) -> Manifest:
+    """Lands the deliveries in one commit; `folder` is scratch space. Raises Refusal where one of them is refused."""
+    rows = MonthlyParquet(folder / "rows", landed_schema(contract))
+    rejected = MonthlyParquet(folder / "rejected", QUARANTINE_SCHEMA)
+    messages: dict[str, None] = {}  # in order, each once
+    for candidate in candidates:
+        try:
+            messages |= dict.fromkeys(_read(candidate, contract, source, inbox, lake, rows, rejected))
+            for file in candidate.found.files:
+                inbox.check(file)
+        except (Refused, Changed, UnsafeKey) as problem:
+            raise Refusal(candidate, problem) from problem
+    rows.close()
+    rejected.close()
+    deliveries = [candidate.delivery for candidate in candidates]
+    landing_id = deliveries[0].delivery_id
+    if contract.properties["delivers"] == "more_rows":
+        landing_id = digest(sorted(delivery.delivery_id for delivery in deliveries))
+    messages |= dict.fromkeys(_equal_totals(contract, deliveries[0], lake))
+    reached("land_before_data")
+    place = f"{contract.feed}/{contract.table}/{{month}}/{landing_id}"
+    manifest = Manifest(
+        feed=contract.feed,
+        table=contract.table,
+        landing_id=landing_id,
+        status="landed",
+        contract_version=contract.version,
+        deliveries=deliveries,
+        parts=rows.store(lake.storage, f"landed/{place}/part-0.parquet"),
+        quarantined=rejected.store(lake.storage, f"quarantine/{place}.parquet"),
+        messages=list(messages),
+    )
+    reached("land_after_data")
+    _assert_complete(manifest)
+    reached("land_before_manifest")
+    lake.commit(manifest)
+    reached("land_after_manifest")
+    return manifest
+
+
+def _read(
+    candidate: Candidate,
+    contract: Contract,
+    source: Source,
+    inbox: Staged,
+    lake: Lake,
+    rows: MonthlyParquet,
+    rejected: MonthlyParquet,
+) -> list[str]:
+    """Streams a delivery into the files and counts it; what a human should know of it."""
+    found, delivery = candidate.found, candidate.delivery
+    tally, messages = Tally(contract), []
+    references = None
+    if contract.properties["delivers"] == "whole_table":
+        references = References(contract, lake, found.details["recorded_at"])
+    for batch in source.read(inbox, found, contract):
+        good, bad = batch.good, batch.rejected
+        messages += batch.messages
+        if references:
+            good, orphans = references.split(good)
+            messages += references.explain(orphans)
+            bad = pl.concat([bad, orphans])
+        tally.add_good(batch.period, good)
+        tally.add_rejected(batch.period, bad)
+        common = {
+            "billing_period": pl.lit(first_day(batch.period), dtype=pl.Date),
+            "delivery_id": pl.lit(delivery.delivery_id),
+        }
+        rows.add(batch.period, good.with_columns(**common))
+        of = {"source": contract.feed, "table_name": contract.table, "account": found.account}
+        rejected.add(batch.period, bad.with_columns(**common, **{name: pl.lit(text) for name, text in of.items()}))
+    tally.check()
+    delivery.files = [tally.complete(file) for file in delivery.files]
+    delivery.totals = tally.totals(found.period)
+    return messages
+
+
+def _equal_totals(contract: Contract, delivery: Delivery, lake: Lake) -> list[str]:
+    """The same bill in other bytes (packed again, rows in another order) is a new version that changes nothing."""
+    key = replacement_key(contract, delivery)
+    if contract.properties["delivers"] != "whole_period" or key is None:
+        return []
+    standing = lake.current(contract).get(key)
+    if standing is None or standing.totals != delivery.totals:
+        return []
+    return [f"same totals as delivery {standing.delivery_id}: no change"]
+
+
+def _assert_complete(manifest: Manifest) -> None:
+    """rows_in = loaded + quarantined = rows in the Parquet files, over the whole landing."""
+    totals = [total for delivery in manifest.deliveries for total in delivery.totals]
+    counted = [sum(getattr(total, name) for total in totals) for name in ("rows_in", "rows_loaded", "rows_quarantined")]
+    written = [sum(part.rows for part in parts) for parts in (manifest.parts, manifest.quarantined)]
+    if counted[0] != counted[1] + counted[2] or counted[1:] != written:
+        raise AssertionError(
+            f"{manifest.feed}/{manifest.landing_id}: rows in, loaded, quarantined are {counted}, but {written} are in "
+            "the Parquet files; nothing has landed"
+        )

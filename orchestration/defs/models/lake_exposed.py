@@ -1,0 +1,52 @@
+"""The lake shown to the warehouse: views over the current deliveries' Parquet, before dbt reads them."""
+
+import dagster as dg
+
+from ingestion.lake import Lake
+from ingestion.storage import open_storage
+from orchestration import warehouse
+from orchestration.dbt import LAKE_MONTH, LAKE_REFERENCE
+from orchestration.inbound_assets import OWNERS
+from orchestration.partitions import MONTHS, ONE_RUN_A_MONTH
+from orchestration.period_state import record_exposed
+from orchestration.settings import get_settings
+
+
+def _expose(period: str | None) -> dg.MaterializeResult:
+    settings = get_settings()
+    lake = Lake(open_storage(settings.lake_uri))
+    with warehouse.opened(settings) as connection:
+        files = warehouse.expose_lake(connection, lake, settings.first_period, settings.clock.date())
+        if period:
+            record_exposed(connection, period, lake.inputs_hash(period))
+    return dg.MaterializeResult(metadata={"current_files": files})
+
+
+@dg.asset(
+    key=LAKE_REFERENCE,
+    deps=["catalog"],
+    group_name="lake",
+    kinds={"duckdb", "parquet"},
+    owners=OWNERS,
+    pool=warehouse.POOL,
+    tags={"layer": "lake"},
+)
+def lake_reference() -> dg.MaterializeResult:
+    """Catalog, currencies, calendar, and what the lake knows of its deliveries, as relations of the lake schema."""
+    return _expose(None)
+
+
+@dg.asset(
+    key=LAKE_MONTH,
+    deps=["aws_cur", "edge", LAKE_REFERENCE],
+    partitions_def=MONTHS,
+    backfill_policy=ONE_RUN_A_MONTH,
+    group_name="lake",
+    kinds={"duckdb", "parquet"},
+    owners=OWNERS,
+    pool=warehouse.POOL,
+    tags={"layer": "lake"},
+)
+def lake_month(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    """The month's current bills and samples as relations of the lake schema: read in place, no second copy."""
+    return _expose(context.partition_key)

@@ -1,0 +1,69 @@
+"""Jobs and what starts them: a daily refresh of the open months, and a sensor for complete deliveries."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from orchestration.defs.inbound.aws_cur import aws_cur
+from orchestration.defs.inbound.edge import edge
+from orchestration.defs.invoicing.draft_invoices import invoices
+from orchestration.defs.invoicing.exported_marts import exported_month
+from orchestration.defs.models.dbt_models import monthly_models
+from orchestration.defs.models.lake_exposed import lake_month
+from orchestration.deliveries_seen import complete_deliveries, listing_digest
+from orchestration.partitions import MONTHS
+from orchestration.periods import open_periods
+from orchestration.settings import get_settings
+
+SETTINGS = get_settings()
+RUNNING = SETTINGS.env != "dev"  # on a developer's machine both wait to be switched on
+
+monthly = dg.AssetSelection.assets(aws_cur, edge, lake_month, monthly_models, invoices, exported_month)
+reference = dg.AssetSelection.all() - monthly
+
+reference_data = dg.define_asset_job(
+    "reference_data", reference, description="Catalog and every model without a month. Runs before the first month."
+)
+month = dg.define_asset_job(
+    "month", monthly, partitions_def=MONTHS, description="One month: deliveries to draft invoices and exports."
+)
+whole_month = dg.define_asset_job(
+    "whole_month",
+    dg.AssetSelection.all(),
+    partitions_def=MONTHS,
+    description="Reference data and one month in one run: what the schedule and the sensor start.",
+)
+
+
+@dg.schedule(
+    job=whole_month,
+    cron_schedule="15 5 * * *",  # AWS delivers its daily bill in the night, UTC
+    default_status=dg.DefaultScheduleStatus.RUNNING if RUNNING else dg.DefaultScheduleStatus.STOPPED,
+)
+def daily_refresh_of_open_months(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+    """The running month and the one before it, whose bill AWS still corrects."""
+    settings = get_settings()
+    day = (settings.now or context.scheduled_execution_time).date()
+    for period in open_periods(settings.first_period, day, settings.open_months):
+        yield dg.RunRequest(run_key=f"{period}:{context.scheduled_execution_time:%Y-%m-%d}", partition_key=period)
+
+
+@dg.sensor(
+    job=whole_month,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING if RUNNING else dg.DefaultSensorStatus.STOPPED,
+)
+def complete_delivery(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Starts a month when a delivery of it is complete. The cursor is the inbox's listing, the run key its content."""
+    settings = get_settings()
+    digest = listing_digest(settings.inbox_uri)
+    if digest == context.cursor:
+        return dg.SkipReason("the inbox is as it was")
+    found = complete_deliveries(settings)
+    known = set(MONTHS.get_partition_keys())
+    requests = [
+        dg.RunRequest(run_key=f"{period}:{content}", partition_key=period)
+        for period, content in sorted(found.items())
+        if period in known
+    ]
+    return dg.SensorResult(run_requests=requests, cursor=digest)

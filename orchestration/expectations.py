@@ -1,0 +1,83 @@
+"""A Great Expectations suite over one row of figures about a month: does it look like a month at all?
+
+DuckDB computes the row (a second for ten million lines), the suite judges it. Rules about single rows are dbt tests.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from typing import Any
+
+import duckdb
+
+from orchestration.periods import months_after
+
+# One row; ratios are figures about money, not money. A currency that is new this month has no ratio.
+_FIGURES = """
+with totals as (
+    select
+        currency,
+        sum(amount) filter (billing_period = $month) as now,
+        sum(amount) filter (billing_period = $before) as before
+    from fct_account_costs
+    where cost_view = 'effective' and billing_period in ($month, $before)
+    group by currency
+), amounts as (
+    select
+        count(*) as cost_rows,
+        count_if(amount is null) as null_amounts,
+        count_if(amount < 0) / greatest(count(*), 1) as negative_share,
+        coalesce(max(abs(amount)) / nullif(sum(abs(amount)), 0), 0) as largest_share
+    from fct_account_costs
+    where cost_view = 'effective' and billing_period = $month
+), landed as (
+    select coalesce(sum(rows_quarantined) / nullif(sum(rows_in), 0), 0) as quarantined_share
+    from lake.delivery_totals
+    where billing_period = $month and is_current
+), ratios as (
+    select max(now / nullif(before, 0)) as highest_growth, min(now / nullif(before, 0)) as lowest_growth from totals
+)
+select * from ratios, amounts, landed
+"""
+
+
+def figures_of(connection: duckdb.DuckDBPyConnection, month: date) -> Any:
+    """The month's figures as a pandas frame of one row."""
+    frame = connection.execute(_FIGURES, {"month": month, "before": months_after(month, -1)}).df()
+    return frame.astype(float)
+
+
+def judged(frame: Any, quarantine_threshold: float) -> list[dict[str, Any]]:
+    """The suite's verdicts on a frame of `figures_of`: expectation, column, passed, observed."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "False"
+    # Importing it costs about 9 CPU-seconds: only who runs this check pays.
+    import great_expectations as gx
+    import great_expectations.expectations as gxe
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    between = gxe.ExpectColumnValuesToBeBetween
+    suite = gx.ExpectationSuite(
+        name="month",
+        expectations=[
+            between(column="highest_growth", max_value=3),
+            between(column="lowest_growth", min_value=1 / 3),
+            between(column="quarantined_share", min_value=0, max_value=quarantine_threshold),
+            between(column="null_amounts", min_value=0, max_value=0),
+            between(column="negative_share", min_value=0, max_value=0.5),
+            between(column="largest_share", min_value=0, max_value=0.95),
+        ],
+    )
+    asset = context.data_sources.add_pandas("figures").add_dataframe_asset("month")
+    batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": frame})
+    return [
+        {
+            "expectation": result.expectation_config.type,
+            "column": result.expectation_config.kwargs["column"],
+            "passed": bool(result.success),
+            "observed": float(frame[result.expectation_config.kwargs["column"]].iloc[0]),
+        }
+        for result in batch.validate(suite).results
+    ]

@@ -1,0 +1,17 @@
+"""The home folder as Dagster wants it: made once, then yours."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from orchestration.settings import Settings, hand_to_children
+
+
+def prepare_home(settings: Settings) -> None:
+    """Makes the folders and puts `dagster.yaml` there if it is missing; sets what children read."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    file = settings.dagster_home / "dagster.yaml"
+    if not file.exists():
+        shutil.copyfile(Path(__file__).with_name("dagster.yaml"), file)
+    hand_to_children(settings)

@@ -1,0 +1,103 @@
+"""What the lake knows about itself, as tables of the warehouse's `lake` schema: columns and types, nothing else.
+
+The relations that hold delivered rows are described by the inbound contracts; `warehouse.py` fills both kinds.
+"""
+
+from __future__ import annotations
+
+# Relations of the lake schema that no inbound contract describes: column -> type.
+LAKE_RELATIONS: dict[str, dict[str, str]] = {
+    "deliveries": {
+        "source": "varchar",  # feed
+        "table_name": "varchar",
+        "account": "varchar",
+        "billing_period": "date",
+        "delivery_id": "varchar",
+        "name": "varchar",  # the producer's own name
+        "uri": "varchar",
+        "sha256": "varchar",
+        "status": "varchar",  # complete, incomplete, rejected, superseded, held
+        "reason": "varchar",
+        "rows_in": "bigint",
+        "rows_loaded": "bigint",
+        "rows_quarantined": "bigint",
+        "control_total": "decimal(38,18)",
+        "version": "varchar",
+        "superseded_by": "varchar",
+        "contract_version": "varchar",
+        "received_at": "timestamp",
+        "landed_at": "timestamp",
+    },
+    "delivery_totals": {
+        "source": "varchar",
+        "table_name": "varchar",
+        "account": "varchar",
+        "billing_period": "date",
+        "delivery_id": "varchar",
+        "currency": "varchar",
+        "amount_delivered": "decimal(38,18)",  # what the files say, quarantined rows included where they parse
+        "amount_landed": "decimal(38,18)",
+        "amount_quarantined": "decimal(38,18)",
+        "rows_in": "bigint",
+        "rows_loaded": "bigint",
+        "rows_quarantined": "bigint",
+        "is_current": "boolean",
+    },
+    "quarantine": {
+        "source": "varchar",
+        "table_name": "varchar",
+        "account": "varchar",
+        "billing_period": "date",
+        "delivery_id": "varchar",
+        "source_file": "varchar",
+        "source_row": "bigint",
+        "reason": "varchar",
+        "column_name": "varchar",
+        "payload": "varchar",
+    },
+    "months": {"time_zone": "varchar", "billing_period": "date", "starts_at": "timestamp", "ends_at": "timestamp"},
+    "currencies": {"currency": "varchar", "minor_unit": "bigint"},
+    "ledger_lines": {
+        "invoice_id": "varchar",
+        "line_id": "varchar",
+        "line_number": "bigint",
+        "agreement_id": "varchar",
+        "seller_id": "varchar",
+        "buyer_id": "varchar",
+        "invoice_period": "date",
+        "service_period": "date",
+        "charge_key": "varchar",
+        "description": "varchar",
+        "quantity": "decimal(38,12)",
+        "unit_price": "decimal(38,12)",
+        "exact_amount": "decimal(38,12)",
+        "amount": "decimal(38,4)",
+        "currency": "varchar",
+        "tax_category": "varchar",
+        "charge_class": "varchar",
+        "corrects_line_id": "varchar",
+    },
+    "ledger_invoices": {
+        "invoice_id": "varchar",
+        "agreement_id": "varchar",
+        "seller_id": "varchar",
+        "buyer_id": "varchar",
+        "invoice_period": "date",
+        "invoice_number": "varchar",
+        "document_type": "varchar",
+        "refers_to": "varchar",
+        "net_amount": "decimal(38,4)",
+        "tax_amount": "decimal(38,4)",
+        "total_amount": "decimal(38,4)",
+        "currency": "varchar",
+        "issued_at": "timestamp",
+        "content_hash": "varchar",
+        "previous_hash": "varchar",
+    },
+    "ledger_closes": {
+        "seller_id": "varchar",
+        "billing_period": "date",
+        "closed_at": "timestamp",
+        "inputs_hash": "varchar",
+    },
+}

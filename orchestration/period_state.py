@@ -1,0 +1,112 @@
+"""Which months are done, and from what: the table `meterhouse.period_state`, so that a second run does nothing.
+
+A month is up to date while three hashes stand: of its own inputs in the lake, of the code that computes it, and of
+the months before it, because a draft invoice takes the difference to all earlier months.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import duckdb
+
+from orchestration.settings import DBT_PROJECT, PROJECT_ROOT
+
+_TABLES = """
+create schema if not exists meterhouse;
+create table if not exists meterhouse.exposed_inputs (period varchar primary key, inputs_hash varchar);
+create table if not exists meterhouse.period_started (
+    period varchar primary key, inputs_hash varchar, code_hash varchar, earlier_hash varchar
+);
+create table if not exists meterhouse.period_state (
+    period varchar primary key, inputs_hash varchar, code_hash varchar, earlier_hash varchar, materialised_at timestamp
+);
+"""
+_NOT_CODE = {"target", "logs", "__pycache__", ".user.yml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a month was last made from."""
+
+    period: str
+    inputs_hash: str
+    code_hash: str
+    earlier_hash: str
+
+    @property
+    def digest(self) -> str:
+        return _digest(self.period, self.inputs_hash, self.code_hash, self.earlier_hash)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def project_files(*folders: Path) -> list[Path]:
+    """Files that decide what is computed, sorted; not what a build leaves behind."""
+    found = (path for folder in folders for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in found if not _NOT_CODE & set(path.relative_to(PROJECT_ROOT).parts))
+
+
+@cache
+def code_hash() -> str:
+    """Over dbt project, contracts, ingestion, and the engines' versions."""
+    digest = hashlib.sha256(f"{version('duckdb')} {version('dbt-core')} {version('polars')}".encode())
+    for path in project_files(DBT_PROJECT, PROJECT_ROOT / "data_contracts", PROJECT_ROOT / "ingestion"):
+        digest.update(path.relative_to(PROJECT_ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(_TABLES)
+
+
+def done(connection: duckdb.DuckDBPyConnection) -> dict[str, Done]:
+    """Every month that is materialised, by period, oldest first."""
+    create_tables(connection)
+    rows = connection.execute(
+        "select period, inputs_hash, code_hash, earlier_hash from meterhouse.period_state order by period"
+    ).fetchall()
+    return {row[0]: Done(*row) for row in rows}
+
+
+def earlier_hash(states: dict[str, Done], period: str) -> str:
+    """Over all materialised months before this one."""
+    return _digest(*(state.digest for earlier, state in sorted(states.items()) if earlier < period))
+
+
+def record_exposed(connection: duckdb.DuckDBPyConnection, period: str, inputs_hash: str) -> None:
+    """The lake schema now shows these inputs of the month."""
+    create_tables(connection)
+    connection.execute("insert or replace into meterhouse.exposed_inputs values (?, ?)", [period, inputs_hash])
+
+
+def record_started(connection: duckdb.DuckDBPyConnection, period: str) -> None:
+    """The models are about to be built from what is exposed; the month is not up to date until `record_done`."""
+    states = done(connection)
+    exposed = connection.execute(
+        "select inputs_hash from meterhouse.exposed_inputs where period = ?", [period]
+    ).fetchone()
+    connection.execute("begin")
+    # The row stays, so that a month whose run died is known and made again before any later one.
+    connection.execute("update meterhouse.period_state set inputs_hash = '' where period = ?", [period])
+    connection.execute(
+        "insert or replace into meterhouse.period_started values (?, ?, ?, ?)",
+        [period, exposed[0] if exposed else "", code_hash(), earlier_hash(states, period)],
+    )
+    connection.execute("commit")
+
+
+def record_done(connection: duckdb.DuckDBPyConnection, period: str) -> None:
+    """Models, checks and exports of the month are there: what it was started from is what it was made from."""
+    create_tables(connection)
+    connection.execute(
+        "insert or replace into meterhouse.period_state "
+        "select *, now()::timestamp from meterhouse.period_started where period = ?",
+        [period],
+    )

@@ -1,0 +1,202 @@
+"""`meterhouse run`: which months need work, then the Dagster jobs for them, in this process.
+
+Landing and planning are plain Python, so that a run with nothing to do starts neither Dagster nor dbt.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingestion.lake import Lake
+from ingestion.landing import LandingReport, land
+from ingestion.storage import open_storage
+from orchestration import period_state, warehouse
+from orchestration.home import prepare_home
+from orchestration.locks import locked
+from orchestration.periods import BadSetting, known_period
+from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+PROCESS_TAG = "meterhouse/process"  # of runs made here: tells a dead one from a running one
+Tell = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one month, or of the reference data."""
+
+    name: str  # YYYY-MM or "reference data"
+    status: str  # materialised, unchanged, failed
+    reason: str  # why it was made, or what went wrong
+    seconds: float = 0.0
+    failed_checks: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class RunReport:
+    landings: dict[str, LandingReport]  # by feed, or feed and period
+    outcomes: list[Outcome]
+
+    @property
+    def failed(self) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if outcome.status == "failed"]
+
+    @property
+    def exit_code(self) -> int:
+        """0 all well, 1 a check said no, 3 something broke."""
+        if not self.failed:
+            return 0
+        return 1 if all(outcome.failed_checks for outcome in self.failed) else 3
+
+
+def run(settings: Settings, periods: Iterable[str], tell: Tell = lambda text: None) -> RunReport:
+    """Materialises the periods and, before them, every earlier one whose inputs changed; raises BadSetting, Busy."""
+    wanted = sorted({known_period(period, settings.first_period, settings.clock.date()) for period in periods})
+    if not wanted:
+        raise BadSetting("name at least one --period YYYY-MM")
+    if settings.target != "duckdb":
+        raise BadSetting(f"METERHOUSE_TARGET={settings.target}: run materialises on duckdb only so far")
+    if "://" not in settings.inbox_uri and not Path(settings.inbox_uri).is_dir():
+        raise BadSetting(f"no inbox at {settings.inbox_uri}: name it with --inbox or METERHOUSE_INBOX")
+    prepare_home(settings)
+    with locked(settings, "run"):
+        states = _states(settings)
+        landings = _landed(settings, wanted, states, tell)
+        lake = Lake(open_storage(settings.lake_uri))
+        planned = plan(lake.inputs_hash, wanted, states)
+        if all(reason == "" for reason in planned.values()):
+            return RunReport(landings, [Outcome(period, "unchanged", "nothing changed") for period in planned])
+        return RunReport(landings, _materialised(settings, planned, tell))
+
+
+def _states(settings: Settings) -> dict[str, period_state.Done]:
+    if not settings.warehouse_path.exists():
+        return {}
+    with warehouse.opened(settings) as connection:
+        return period_state.done(connection)
+
+
+def _landed(
+    settings: Settings, wanted: list[str], states: dict[str, period_state.Done], tell: Tell
+) -> dict[str, LandingReport]:
+    """Lands the catalog, all samples, and the bills of the wanted months and the materialised ones before them."""
+    inbox, lake = open_storage(settings.inbox_uri), Lake(open_storage(settings.lake_uri))
+    tell("landing catalog and samples")
+    reports = {"catalog": land("catalog", inbox, lake), "edge": land("edge", inbox, lake)}
+    for period in sorted({*wanted, *(period for period in states if period < wanted[-1])}):
+        tell(f"landing bills of {period}")
+        reports[f"aws_cur {period}"] = land("aws_cur", inbox, lake, period)
+    return reports
+
+
+def plan(inputs_hash: Callable[[str], str], wanted: list[str], states: dict[str, period_state.Done]) -> dict[str, str]:
+    """Months in order -> why each must be made; "" where nothing changed. Earlier ones only where they must be made."""
+    planned: dict[str, str] = {}
+    for period in sorted({*wanted, *(period for period in states if period < wanted[-1])}):
+        reason = _reason(inputs_hash(period), period, states, remade=any(planned.values()))
+        if reason or period in wanted:
+            planned[period] = reason
+    return planned
+
+
+def _reason(inputs_hash: str, period: str, states: dict[str, period_state.Done], remade: bool) -> str:
+    state = states.get(period)
+    if state is None:
+        return "new"
+    if state.inputs_hash != inputs_hash:
+        return "inputs changed" if state.inputs_hash else "its last run did not finish"
+    if state.code_hash != period_state.code_hash():
+        return "code changed"
+    if remade or state.earlier_hash != period_state.earlier_hash(states, period):
+        return "an earlier month changed"
+    return ""
+
+
+def _materialised(settings: Settings, planned: dict[str, str], tell: Tell) -> list[Outcome]:
+    tell("starting Dagster")
+    log = settings.root / "logs" / "run.log"
+    log.parent.mkdir(exist_ok=True)
+    with log.open("w", encoding="utf-8") as file, redirect_stdout(file):  # dbt's own lines; ours go to the caller
+        return _jobs_run(settings, planned, tell)
+
+
+def _jobs_run(settings: Settings, planned: dict[str, str], tell: Tell) -> list[Outcome]:
+    """Runs the jobs in order and stops at the first that fails: later months take the difference to earlier ones."""
+    import dagster as dg  # a second and a half, and the definitions another: only where there is work
+
+    from orchestration.dbt import parse_if_changed
+    from orchestration.definitions import defs
+
+    parse_if_changed(settings)  # a project that does not parse is said in dbt's words, not in those of a loader
+    outcomes: list[Outcome] = []
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        release_dead_runs(instance)
+        definitions = defs()
+        steps: list[tuple[str, str, str | None, str]] = [
+            ("reference_data", "reference data", None, "before the months")
+        ]
+        steps += [("month", period, period, reason) for period, reason in planned.items() if reason]
+        for job, name, partition, reason in steps:
+            tell(f"materialising {name} ({reason})")
+            started = time.monotonic()
+            result = definitions.resolve_job_def(job).execute_in_process(
+                instance=instance,
+                partition_key=partition,
+                raise_on_error=False,
+                tags={PROCESS_TAG: str(os.getpid())},
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+            outcomes.append(_outcome(result, name, reason, time.monotonic() - started))
+            if not result.success:
+                break
+    unchanged = [Outcome(period, "unchanged", "nothing changed") for period, reason in planned.items() if not reason]
+    return outcomes + unchanged
+
+
+def _outcome(result: dg.ExecuteInProcessResult, name: str, reason: str, seconds: float) -> Outcome:
+    import dagster as dg
+
+    failed_checks = sorted(
+        f"{evaluation.check_name} on {evaluation.asset_key.to_user_string()}"
+        for evaluation in result.get_asset_check_evaluations()
+        if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
+    )
+    if result.success:
+        return Outcome(name, "materialised", reason, seconds)
+    return Outcome(name, "failed", _errors(result.all_events), seconds, failed_checks)
+
+
+def _errors(events: Iterable[Any]) -> str:
+    """The innermost messages of the failed steps."""
+    messages = []
+    for event in events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error and error.cause:
+                error = error.cause
+            messages.append(f"{event.step_key}: {error.message.strip() if error else 'failed'}")
+    return "\n".join(messages) or "the run failed before its first step"
+
+
+def release_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Ends runs that a killed `meterhouse run` left STARTED, and frees the pool slots they hold; returns their ids."""
+    import dagster as dg
+
+    ended = []
+    open_runs = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
+    for record in instance.get_runs(open_runs):
+        process = record.tags.get(PROCESS_TAG)
+        # We hold the run's lock, so every other run made by this command is dead, whatever now has its process id.
+        if process is not None:
+            instance.report_run_failed(record, message=f"process {process} ended without a word")
+            instance.event_log_storage.free_concurrency_slots_for_run(record.run_id)
+            ended.append(record.run_id)
+    return ended

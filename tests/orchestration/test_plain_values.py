@@ -1,0 +1,138 @@
+"""What assets decide, as plain values: control totals, tables for people, months to make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from orchestration.landed import landed_of
+from orchestration.period_state import Done, earlier_hash
+from orchestration.run import plan
+from orchestration.tables import markdown, net_by_currency, unexplained
+
+
+def total(**changes: Any) -> dict[str, Any]:
+    """A row of lake.delivery_totals."""
+    row = {
+        "source": "aws_cur",
+        "table_name": "line_items",
+        "account": "1",
+        "billing_period": date(2026, 1, 1),
+        "delivery_id": "d1",
+        "currency": "USD",
+        "amount_delivered": Decimal("10.01"),
+        "amount_landed": Decimal("10.00"),
+        "amount_quarantined": Decimal("0.01"),
+        "rows_in": 3,
+        "rows_loaded": 2,
+        "rows_quarantined": 1,
+        "is_current": True,
+    }
+    return row | changes
+
+
+def test_control_totals_are_summed_per_currency_over_current_deliveries_of_the_month() -> None:
+    """Fails when another feed, month, currency or a superseded delivery is counted."""
+    rows = [
+        total(),
+        total(delivery_id="d2", currency="EUR"),
+        total(delivery_id="old", is_current=False),
+        total(source="edge"),
+        total(billing_period=date(2026, 2, 1)),
+    ]
+    landed = landed_of(rows, "aws_cur", "2026-01")
+    assert dict(landed.landed) == {"USD": Decimal("10.00"), "EUR": Decimal("10.00")}
+    assert (landed.deliveries, landed.rows_in, landed.rows_missing, landed.differences) == (2, 6, 0, {})
+    assert landed.quarantined_share == pytest.approx(1 / 3)
+
+
+def test_a_lost_cent_and_a_lost_row_are_seen() -> None:
+    """Fails when a difference between what was delivered and what was landed goes unseen, however small."""
+    landed = landed_of([total(amount_landed=Decimal("9.999999999999999999"), rows_loaded=1)], "aws_cur", "2026-01")
+    assert landed.differences == {"USD": Decimal("0.000000000000000001")}
+    assert landed.rows_missing == 1
+
+
+def test_names_from_outside_stay_text_in_markdown() -> None:
+    """Fault 77. Fails when a party's name becomes markup, a link or another column in the UI."""
+    table = markdown(
+        [{"buyer_id": "<script>x</script>|[a](http://b)\n# c", "net_amount": Decimal("-1.50")}],
+        ["buyer_id", "net_amount"],
+    )
+    row = table.splitlines()[2]
+    assert "<script" not in row and "](" not in row.replace("\\]\\(", "")
+    assert row.count("|") - row.count("\\|") == 3
+    assert "-1.50" in row
+
+
+def test_net_totals_never_add_two_currencies() -> None:
+    """Fails when amounts of two currencies meet."""
+    rows = [{"currency": c, "net_amount": Decimal(a)} for c, a in [("EUR", "1.10"), ("JPY", "5"), ("EUR", "-0.10")]]
+    assert net_by_currency(rows) == {"EUR": Decimal("1.00"), "JPY": Decimal("5")}
+
+
+def test_a_difference_needs_an_explanation() -> None:
+    """Fails when an unexplained difference passes, or an explained one does not."""
+    explained = {"difference": Decimal("0.01"), "unexplained": Decimal(0)}
+    rows = [
+        {"unexplained": Decimal(0)},
+        explained,
+        {"difference": Decimal(0), "unexplained": Decimal("-0.000000000001")},
+    ]
+    assert unexplained(rows) == rows[2:]
+
+
+def hashes(**by_month: str) -> Callable[[str], str]:
+    """What the lake says of the inputs of months, as `m01="a"`."""
+    return {f"2026-{name[1:]}": value for name, value in by_month.items()}.__getitem__
+
+
+def states_of(code: str, **hashes: str) -> dict[str, Done]:
+    states: dict[str, Done] = {}
+    for name, inputs in sorted(hashes.items()):
+        period = f"2026-{name[1:]}"
+        states[period] = Done(period, inputs, code, earlier_hash(states, period))
+    return states
+
+
+@pytest.fixture
+def code(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr("orchestration.period_state.code_hash", lambda: "code")
+    return "code"
+
+
+def test_a_month_with_the_same_inputs_and_code_is_left_alone(code: str) -> None:
+    """Fails when a second run does work."""
+    lake, states = hashes(m01="a", m02="b"), states_of(code, m01="a", m02="b")
+    assert plan(lake, ["2026-01", "2026-02"], states) == {"2026-01": "", "2026-02": ""}
+
+
+def test_earlier_months_whose_inputs_changed_come_first_and_carry_the_later_ones_along(code: str) -> None:
+    """Fails when a restated January does not reach March's draft, which takes the difference to it."""
+    lake, states = hashes(m01="a2", m02="b", m03="c"), states_of(code, m01="a", m02="b", m03="c")
+    planned = plan(lake, ["2026-03"], states)
+    assert list(planned) == ["2026-01", "2026-02", "2026-03"]
+    assert planned == {
+        "2026-01": "inputs changed",
+        "2026-02": "an earlier month changed",
+        "2026-03": "an earlier month changed",
+    }
+
+
+def test_a_month_made_since_is_noticed_by_the_later_ones(code: str) -> None:
+    """Fails when January, made again on its own, leaves a stale March."""
+    states = states_of(code, m01="a", m03="c")
+    states["2026-01"] = Done("2026-01", "a2", code, states["2026-01"].earlier_hash)
+    assert plan(hashes(m01="a2", m03="c"), ["2026-03"], states) == {"2026-03": "an earlier month changed"}
+
+
+def test_a_run_that_died_and_new_code_are_reasons(code: str) -> None:
+    """Fails when a half-made month or one of older code passes for done."""
+    died = states_of(code, m01="")
+    assert plan(hashes(m01="a"), ["2026-01"], died) == {"2026-01": "its last run did not finish"}
+    older = states_of("older", m01="a")
+    assert plan(hashes(m01="a"), ["2026-01"], older) == {"2026-01": "code changed"}

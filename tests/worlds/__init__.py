@@ -1,0 +1,1 @@
+"""Tiny worlds written by hand, and seeded ones: deliveries whose truth is known."""
