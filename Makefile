@@ -16,7 +16,8 @@ export UV_LINK_MODE := copy
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SAMPLES := $(METERHOUSE_HOME)/inbox/.written
+INBOX := $(METERHOUSE_HOME)/inbox
+SAMPLES := $(METERHOUSE_HOME)/.samples-$(SEED)
 
 .PHONY: help setup run ui test lint bench clean
 
@@ -46,12 +47,12 @@ setup: $(READY) ## make .venv from the locked requirements
 
 $(SAMPLES): $(READY) $(wildcard samples/*.py)
 	@echo "== writing the sample inbox (seed $(SEED))"
-	@mkdir -p $(dir $@)
-	@$(BIN)/python -m samples --out $(dir $@) --seed $(SEED)
+	@rm -rf $(INBOX) && mkdir -p $(INBOX)
+	@$(BIN)/python -m samples --out $(INBOX) --seed $(SEED)
 	@touch $@
 
 run: $(SAMPLES) ## set up, write a sample inbox, materialise its months, show invoices and reconciliation
-	@METERHOUSE_INBOX=$(dir $(SAMPLES)) $(BIN)/python -m orchestration.demonstration
+	@METERHOUSE_INBOX=$(INBOX) $(BIN)/python -m orchestration.demonstration
 
 ui: $(READY) ## serve the Dagster UI on 127.0.0.1:3000 (PORT=… for another)
 	@exec $(BIN)/meterhouse ui --port $(PORT)

@@ -47,8 +47,8 @@ def _print_json(value: Any) -> None:
 def _text(value: Any) -> str:
     """A cell: decimals without needless zeros, two at least; names as they are, never as markup."""
     if isinstance(value, Decimal):
-        whole, _, fraction = f"{value:f}".partition(".")
-        return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
+        whole, point, fraction = f"{value:f}".partition(".")
+        return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}" if point else whole
     return escape("" if value is None else str(value))
 
 
@@ -139,13 +139,13 @@ def show_invoices(found: Sequence[dict[str, Any]]) -> None:
     from orchestration import tables
 
     columns = ["invoice_period", "seller_id", "buyer_id", "document_type", "status", "net_amount", "tax_amount"]
-    print_table(f"{len(found)} invoices", found, [*columns, "total_amount", "currency"])
+    print_table(f"{len(found)} invoices", tables.with_digits(found), [*columns, "total_amount", "currency"])
     for currency, amount in tables.net_by_currency(found).items():
         output.print(f"net {currency}: {_text(amount)}")
 
 
-def show_reconciliation(found: Sequence[dict[str, Any]]) -> int:
-    """Prints the hops and the verdict; returns the exit code."""
+def show_reconciliation(found: Sequence[dict[str, Any]], explained: bool = True) -> int:
+    """Prints the hops, why they differ where asked, and the verdict; returns the exit code."""
     from orchestration import tables
 
     if not found:
@@ -155,7 +155,7 @@ def show_reconciliation(found: Sequence[dict[str, Any]]) -> int:
     if pivoted:
         print_table("Reconciliation", pivoted, list(pivoted[0]))
     for row in found:
-        if row["difference"]:
+        if row["unexplained"] or (explained and row["difference"]):
             where = f"{row['billing_period']:%Y-%m} {row['source']} {row['account']}"
             output.print(f"{where}: {row['hop']} differs by {_text(row['difference'])}: {_text(row['explanation'])}")
     unexplained = tables.unexplained(found)

@@ -126,7 +126,7 @@ def project(settings: Settings) -> DbtProject:
         project_dir=DBT_PROJECT,
         profiles_dir=DBT_PROJECT,
         target_path=settings.dbt_target_path,
-        target=settings.dbt_environment()["METERHOUSE_TARGET"],
+        target=settings.dbt_environment()["METERHOUSE_DBT_TARGET"],
     )
 
 
@@ -143,7 +143,7 @@ def parse_if_changed(settings: Settings) -> Path:
         # dbt remembers a relative project folder and then misses its seeds: run inside, with whole paths.
         # The target is said as Dagster says it: another spelling, and every invocation parses the whole project again.
         command = [DBT, "--quiet", "parse", "--profiles-dir", str(DBT_PROJECT), "--target-path", str(target)]
-        command += ["--target", settings.dbt_environment()["METERHOUSE_TARGET"]]
+        command += ["--target", settings.dbt_environment()["METERHOUSE_DBT_TARGET"]]
         environment = {**os.environ, **settings.dbt_environment(), "DBT_LOG_PATH": str(target)}
         parsed = subprocess.run(
             command, cwd=DBT_PROJECT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True

@@ -26,12 +26,13 @@ def demonstrate(settings: Settings) -> int:
         hops = tables.reconciliation(connection, [])
     cli.show_invoices(found)
     cli.output.print("\n== reconciliation: delivered, landed, costed, allocated, rated, invoiced")
-    code = cli.show_reconciliation(hops)
+    code = cli.show_reconciliation(hops, explained=False)
     cli.output.print(f"\n== done in {time.monotonic() - started:.0f} s; everything is in {settings.root}")
     cli.output.print("Try next:")
     cli.output.print("  make ui                                          the same months in Dagster, green")
     cli.output.print(f"  .venv/bin/meterhouse invoices --period {periods[-1]}   one month; --json for programs")
     cli.output.print(f"  .venv/bin/meterhouse run --period {periods[-1]} --inbox /your/inbox --home /your/home")
+    cli.output.print("  .venv/bin/meterhouse reconcile                   and why one hop differs from the one before")
     cli.output.print("  make run                                         again: nothing changes")
     return code
 

@@ -98,7 +98,7 @@ class Settings(BaseSettings):
         remote_duckdb = self.target == "duckdb" and self.lake_is_remote
         return {
             "METERHOUSE_WAREHOUSE": str(self.warehouse_path),
-            "METERHOUSE_TARGET": "duckdb_s3" if remote_duckdb else self.target,
+            "METERHOUSE_DBT_TARGET": "duckdb_s3" if remote_duckdb else self.target,
             "METERHOUSE_THREADS": str(self.threads),
             "METERHOUSE_MEMORY_LIMIT": self.memory_limit,
             "METERHOUSE_EXTENSIONS": str(self.extensions),

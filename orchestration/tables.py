@@ -9,8 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 import duckdb
+from iso4217 import Currency
 
 Row = dict[str, Any]
+AMOUNTS = ("net_amount", "tax_amount", "total_amount")
 _MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]()#+!|~"} | {"\n": " ", "\r": " "})
 
 
@@ -34,6 +36,16 @@ def invoices(connection: duckdb.DuckDBPyConnection, months: Sequence[date]) -> l
         "order by invoice_period, seller_id, buyer_id, invoice_id",
         [list(months), list(months)],
     )
+
+
+def with_digits(found: Sequence[Row]) -> list[Row]:
+    """Invoices with their amounts, which are rounded already, shown with as many digits as the currency has."""
+
+    def shown(row: Row) -> Row:
+        one = Decimal(1).scaleb(-(Currency(row["currency"]).exponent or 0))
+        return row | {name: row[name] if row[name] is None else row[name].quantize(one) for name in AMOUNTS}
+
+    return [shown(row) for row in found]
 
 
 def net_by_currency(found: Sequence[Row]) -> dict[str, Decimal]:

@@ -26,5 +26,5 @@ def invoices(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     with warehouse.opened(get_settings()) as connection:
         found = tables.invoices(connection, [month_of(context.partition_key)])
     totals = {f"net_{code}": float(amount) for code, amount in tables.net_by_currency(found).items()}
-    table = dg.MetadataValue.md(tables.markdown(found, COLUMNS))
+    table = dg.MetadataValue.md(tables.markdown(tables.with_digits(found), COLUMNS))
     return dg.MaterializeResult(metadata={"invoices": len(found), "table": table, **totals})
