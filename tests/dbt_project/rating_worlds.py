@@ -35,7 +35,7 @@ COST_COLUMNS = {
 USAGE_COLUMNS = {
     "billing_period": "date", "service_period": "date", "meter_id": "varchar", "resource_kind": "varchar",
     "resource_id": "varchar", "dimension_value": "varchar", "usage_date": "date", "owner_party_id": "varchar",
-    "quantity": "decimal(38,12)", "unit": "varchar",
+    "quantity": "decimal(38,12)", "period_quantity": "decimal(38,12)", "unit": "varchar",
 }  # fmt: skip
 LINE_COLUMNS = {
     "billing_period": "date", "payer_account_id": "varchar", "billing_currency": "varchar",
@@ -299,6 +299,7 @@ class World:
             last_live = min(subscription["end_date"], reference.add_months(month, 1) - timedelta(days=1))
             if prices is None or charge["charge_model"] == "stairstep" or first_live > last_live:
                 continue
+            worth = "quantity" if charge["window"] == "day" else "period_quantity"
             days: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
             for row in rows:
                 if (
@@ -307,7 +308,7 @@ class World:
                 ):
                     version = self.version_on(prices, row["usage_date"], row["dimension_value"])
                     if version:
-                        days[row["usage_date"], version["dimension_value"] or "ANY"] += row["quantity"]
+                        days[row["usage_date"], version["dimension_value"] or "ANY"] += row[worth]
             used, free, paid = ZERO, ZERO, ZERO
             windows: dict[tuple[Any, str], list[tuple[date, Decimal, dict[str, Any]]]] = defaultdict(list)
             for (day, dimension), quantity in sorted(days.items()):
@@ -366,7 +367,7 @@ class World:
                     reason = "missing_fx_rate"
                 else:
                     continue
-                unrated[month, charge["meter_id"], reason] += row["quantity"]
+                unrated[month, charge["meter_id"], reason] += row["period_quantity"]
         return {key: quantity for key, quantity in unrated.items() if quantity}
 
     def rate_recurring(self) -> dict[tuple[date, str], Decimal]:

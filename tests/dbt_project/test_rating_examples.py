@@ -60,7 +60,8 @@ def use(world: World, name: str, month: date, quantity: Any) -> None:
         {
             "billing_period": month, "service_period": month, "meter_id": f"{name}-meter",
             "resource_kind": "edge_server", "resource_id": f"{name}-server", "dimension_value": "",
-            "usage_date": month.replace(day=9), "unit": "GB", "owner_party_id": f"{name}-buyer", "quantity": quantity,
+            "usage_date": month.replace(day=9), "unit": "GB", "owner_party_id": f"{name}-buyer",
+            "quantity": quantity, "period_quantity": quantity,
         }
     )  # fmt: skip
 
