@@ -19,7 +19,7 @@ READY := $(VENV)/.ready
 INBOX := $(METERHOUSE_HOME)/inbox
 SAMPLES := $(METERHOUSE_HOME)/.samples-$(SEED)
 
-.PHONY: help setup run ui test lint bench clean
+.PHONY: help setup run ui test lint contracts lock bench clean
 
 help: ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -63,6 +63,15 @@ test: $(READY) ## set up and run the whole test suite
 lint: $(READY) ## check style and types of names
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+contracts: $(READY) ## write data_contracts/outbound from the marts
+	@cd dbt_project && ../$(BIN)/dbt --quiet parse --profiles-dir . --target-path ../build/dbt --log-path ../build/dbt
+	@$(BIN)/python -m orchestration.outbound_contracts build/dbt/manifest.json
+
+lock: $(VENV)/.uv ## lock the requirements again, with hashes and without addresses
+	@cd requirements && for name in bootstrap dev; do \
+	    ../$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 $$name.in -o $$name.lock; \
+	done
 
 bench: $(READY) ## a month of a million bill lines against one hand-written script
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)

@@ -28,7 +28,7 @@ from ingestion.contracts import REJECTED_SCHEMA
 from ingestion.deliveries import File, Refused
 from ingestion.storage import Storage
 
-BLOCK = 16 << 20  # bytes of CSV text parsed at once
+BLOCK = 8 << 20  # bytes of CSV text parsed at once
 LONGEST_RECORD = 64 << 20  # bytes; a longer row is an open quote or no CSV
 LARGEST_HEADER = 1 << 20
 RATIO, RATIO_COUNTS_FROM = 400, 256 << 20  # a gzip bomb reaches 1,000:1; a real bill about 30:1
@@ -106,6 +106,15 @@ def _odd_quote(block: np.ndarray, quotes: np.ndarray) -> int | None:
     return int(odd.min()) if len(odd) else None
 
 
+def _row_at(block: np.ndarray, quotes: np.ndarray, offset: int) -> int:
+    """Number, from 1, of the row in which the offset lies. Line ends inside quotes end no row, empty lines are none."""
+    before = block[:offset]
+    line_ends = np.flatnonzero((before == LF) | (before == CR))
+    row_ends = line_ends[np.searchsorted(quotes, line_ends) % 2 == 0]
+    lengths = np.diff(row_ends, prepend=-1) - 1
+    return int((lengths > 0).sum()) + 1
+
+
 class CsvFile:
     """An opened CSV file: `header` at once, rows by iterating (once). Close it, or use `with`."""
 
@@ -148,7 +157,7 @@ class CsvFile:
             raise self._text.refuse("no header within the first megabyte: not a CSV file")
         # Without newline="" the csv module would see other row ends than we do.
         try:
-            records = list(csv.reader(io.StringIO(start[:end].decode(), newline=""), strict=True)) if end else []
+            records = list(csv.reader(io.StringIO(start[:end].decode(), newline=""), strict=True))
         except csv.Error as error:
             raise self._text.refuse(f"the header is no CSV ({error})") from None
         header = next((record for record in records if record), [])
@@ -223,7 +232,7 @@ class CsvFile:
         quotes = np.flatnonzero(view == QUOTE)
         odd = _odd_quote(view, quotes) if len(quotes) else None
         if odd is not None:
-            row = self._row + self._rows_in(block[:odd]) + 1
+            row = self._row + _row_at(view, quotes, odd)
             raise self._text.refuse(
                 f"data row {row} has a quote where none may stand", "Quote the field, double its quotes."
             )
@@ -272,11 +281,6 @@ class CsvFile:
         )
         self._row += present
         return rows, rejected
-
-    @staticmethod
-    def _rows_in(text: bytes) -> int:
-        """Row ends before an offset, for a message."""
-        return sum(1 for line in text.splitlines() if line.strip())
 
 
 def open_csv(inbox: Storage, file: File) -> CsvFile:

@@ -146,8 +146,9 @@ class Lake:
         schema = contract.schema()
         frames = [pl.DataFrame(schema=schema)]
         for part in manifest.parts:
-            frames.append(pl.read_parquet(self.storage.read_bytes(part.key)).select(*schema))
-        return pl.concat(frames).select(columns or list(schema))
+            frames.append(pl.read_parquet(self.storage.read_bytes(part.key)))
+        # A landing under an older contract may lack a column that the table has by now.
+        return pl.concat(frames, how="diagonal").select(columns or list(schema))
 
     def inputs_hash(self, period: str) -> str:
         """Changes when anything that can influence the month changes: its bills, samples up to the month after it

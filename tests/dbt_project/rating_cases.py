@@ -163,10 +163,11 @@ def usage_plans(world: World, randoms: random.Random, case: str) -> None:
     world.prices += versions_of(randoms, charge, None, gap)
     if randoms.random() < 0.4:
         world.prices += versions_of(randoms, charge, "eu", gap)
-    quiet = randoms.random() < 0.2
+    quiet, is_gauge = randoms.random() < 0.2, randoms.random() < 0.3
     for month in MONTHS:
         for _ in range(0 if quiet else randoms.randint(0, 12)):
             owner = randoms.choice(["buyer", "buyer", "buyer", "unassigned"])
+            quantity = number(randoms, 0, 60, 6) if randoms.random() < 0.9 else -number(randoms, 0, 10, 3)
             world.usage.append(
                 {
                     "billing_period": month, "service_period": month, "meter_id": f"{case}-meter",
@@ -174,7 +175,8 @@ def usage_plans(world: World, randoms: random.Random, case: str) -> None:
                     "dimension_value": randoms.choice(["", "eu", "us"]), "unit": "GB",
                     "usage_date": month.replace(day=randoms.randint(1, 28)),
                     "owner_party_id": owner if owner == "unassigned" else f"{case}-{owner}",
-                    "quantity": number(randoms, 0, 60, 6) if randoms.random() < 0.9 else -number(randoms, 0, 10, 3),
+                    "quantity": quantity,
+                    "period_quantity": number(randoms, -5, 30, 6) if is_gauge else quantity,
                 }
             )  # fmt: skip
 

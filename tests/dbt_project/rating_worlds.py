@@ -35,7 +35,7 @@ COST_COLUMNS = {
 USAGE_COLUMNS = {
     "billing_period": "date", "service_period": "date", "meter_id": "varchar", "resource_kind": "varchar",
     "resource_id": "varchar", "dimension_value": "varchar", "usage_date": "date", "owner_party_id": "varchar",
-    "quantity": "decimal(38,12)", "unit": "varchar",
+    "quantity": "decimal(38,12)", "period_quantity": "decimal(38,12)", "unit": "varchar",
 }  # fmt: skip
 LINE_COLUMNS = {
     "billing_period": "date", "payer_account_id": "varchar", "billing_currency": "varchar",
@@ -94,7 +94,36 @@ class World:
             for month in MONTHS
         ]
         currencies = [{"currency": name, "minor_unit": 0 if name == "JPY" else 2} for name in CURRENCIES]
-        return {**catalog, "months": months, "currencies": currencies}
+        totals = [
+            {
+                "source": "aws_cur", "table_name": "line_items", "account": line["payer_account_id"],
+                "currency": line["billing_currency"],
+                "billing_period": line["billing_period"], "amount_delivered": line["billed_cost"],
+                "amount_landed": line["billed_cost"], "amount_quarantined": 0, "is_current": True,
+            }
+            for line in self.bill_lines()
+        ]  # fmt: skip
+        return {**catalog, "months": months, "currencies": currencies, "delivery_totals": totals}
+
+    def bill_lines(self) -> list[dict[str, Any]]:
+        """One bill line per payer and month: what the bill says, and what the view it is resold in comes to."""
+        roles = {party["party_id"]: party["role"] for party in self.parties}
+        views = self.payer_views(roles, {payer["payer_id"]: payer["party_id"] for payer in self.payers})
+        lines = []
+        for (payer, month), view in views.items():
+            costs = [c for c in self.costs if c["payer_account_id"] == payer and c["billing_period"] == month]
+            if not costs:
+                continue
+            billed, resold = (
+                sum((Decimal(c["amount"]) for c in costs if c["cost_view"] == name), ZERO) for name in ("billed", view)
+            )
+            lines.append(
+                {
+                    "billing_period": month, "payer_account_id": payer, "billing_currency": costs[0]["currency"],
+                    "billed_cost": billed, "effective_cost": resold,
+                }
+            )  # fmt: skip
+        return lines
 
     def given_marts(self) -> list[str]:
         return [
@@ -111,6 +140,7 @@ class World:
             for name, columns, rows in (
                 ("fct_account_costs", COST_COLUMNS, self.costs),
                 ("fct_metered_usage", USAGE_COLUMNS, self.usage),
+                ("fct_cost_and_usage", LINE_COLUMNS, self.bill_lines()),
             ):
                 marks = ", ".join(f"cast(? as {kind})" for kind in columns.values())
                 connection.execute("begin")
@@ -269,6 +299,7 @@ class World:
             last_live = min(subscription["end_date"], reference.add_months(month, 1) - timedelta(days=1))
             if prices is None or charge["charge_model"] == "stairstep" or first_live > last_live:
                 continue
+            worth = "quantity" if charge["window"] == "day" else "period_quantity"
             days: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
             for row in rows:
                 if (
@@ -277,7 +308,7 @@ class World:
                 ):
                     version = self.version_on(prices, row["usage_date"], row["dimension_value"])
                     if version:
-                        days[row["usage_date"], version["dimension_value"] or "ANY"] += row["quantity"]
+                        days[row["usage_date"], version["dimension_value"] or "ANY"] += row[worth]
             used, free, paid = ZERO, ZERO, ZERO
             windows: dict[tuple[Any, str], list[tuple[date, Decimal, dict[str, Any]]]] = defaultdict(list)
             for (day, dimension), quantity in sorted(days.items()):
@@ -336,7 +367,7 @@ class World:
                     reason = "missing_fx_rate"
                 else:
                     continue
-                unrated[month, charge["meter_id"], reason] += row["quantity"]
+                unrated[month, charge["meter_id"], reason] += row["period_quantity"]
         return {key: quantity for key, quantity in unrated.items() if quantity}
 
     def rate_recurring(self) -> dict[tuple[date, str], Decimal]:

@@ -204,7 +204,7 @@ def test_an_empty_text_is_a_missing_value() -> None:
 
 
 def test_a_missing_required_column_refuses_the_file() -> None:
-    """Fails when a file without a required column is loaded, or the message does not say which and of what (fault 17)."""
+    """Fails when a file without a required column is loaded, or the message does not say which (fault 17)."""
     with pytest.raises(Refused, match=r"file\.csv: required column price is missing \(contract test\.rows 1\.2\.3\)"):
         cast(frame(name=["a"]), contract(column("name", "varchar"), column("price", "decimal(38,12)", required=True)))
 

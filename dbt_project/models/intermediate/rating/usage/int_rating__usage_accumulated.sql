@@ -27,7 +27,8 @@ days as (
         currency,
         fx_rate,
         min(unit) as unit,
-        cast(sum(quantity) as decimal(38, 12)) as quantity
+        -- A window of days is filled by each day's own value, the period by what each day adds to the month's.
+        cast(sum(case rating_window when 'day' then quantity else period_quantity end) as decimal(38, 12)) as quantity
     from subscribed
     where charge_id is not null and reason is null and charge_model <> 'flat'
     group by all

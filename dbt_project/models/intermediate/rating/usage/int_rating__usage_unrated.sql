@@ -83,7 +83,7 @@ without_charge as (
             when at_the_owner.subscriptions > 0 then 'no_charge'
             else 'no_subscription'
         end as reason,
-        metered.quantity,
+        metered.period_quantity as quantity,
         metered.unit
     from metered
     inner join at_the_owner
@@ -115,7 +115,7 @@ not_priced as (
         resource_id,
         dimension_value,
         reason,
-        quantity,
+        period_quantity as quantity,
         unit
     from subscribed
     where reason is not null

@@ -1,0 +1,21 @@
+-- Fails when a join to owners, payers or segments lost or doubled a cost: two owners of an account on one day, say.
+{{ config(meta={'dagster': {'ref': {'name': 'int_rating__costs_assigned'}}}) }}
+with
+
+sides as (
+    select billing_period, payer_account_id, cost_view, currency, amount
+    from {{ ref('fct_account_costs') }}
+    union all
+    select billing_period, payer_account_id, cost_view, currency, -vendor_amount as amount
+    from {{ ref('int_rating__costs_assigned') }}
+)
+
+select
+    billing_period,
+    payer_account_id,
+    cost_view,
+    currency,
+    sum(amount) as difference
+from sides
+group by billing_period, payer_account_id, cost_view, currency
+having sum(amount) <> 0

@@ -1,0 +1,124 @@
+"""Prints what the main job costs beside the hand-written floor, in one run: stages, ratio, CPU seconds, peak memory.
+
+`python -m tests.bench [--lines 1000000] [--customers 2000] [--repeats 3]`. Figures are ratios of one run on one
+machine; compare ratios, not seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from tests.bench.month import PERIOD, write_bill, write_catalog
+
+HERE = Path(__file__).parent
+
+
+@dataclass
+class Cost:
+    wall: float  # seconds
+    cpu: float  # seconds, user + system, with children
+    peak: float  # GB, the largest process
+
+
+def measured(command: list[str], environment: dict[str, str]) -> Cost:
+    """Runs a command to its end; raises CalledProcessError where it fails."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)  # of this child and those it waited for alone
+    wall = time.perf_counter() - started
+    if status:
+        raise subprocess.CalledProcessError(os.waitstatus_to_exitcode(status), command)
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6)
+
+
+FLOOR_PROGRAM = """
+import sys, duckdb, glob
+sql, lake, catalog, out = sys.argv[1:]
+connection = duckdb.connect(config={"threads": 2, "preserve_insertion_order": False})
+files = sorted(glob.glob(lake + "/landed/aws_cur/line_items/**/*.parquet", recursive=True))
+tables = {"owners": catalog + "/resource_owners.csv", "agreements": catalog + "/agreements.csv"}
+rows = connection.execute(open(sql).read(), {"files": files} | tables).fetch_arrow_table()
+connection.register("rows", rows)
+connection.execute(f"copy rows to '{out}' (format parquet)")
+"""
+
+LAND_PROGRAM = """
+import sys
+from ingestion.lake import Lake
+from ingestion.landing import land
+from ingestion.storage import open_storage
+inbox, lake, period = sys.argv[1:]
+lake = Lake(open_storage(lake))
+for feed in ("catalog", "aws_cur"):
+    land(feed, open_storage(inbox), lake, None if feed == "catalog" else period)
+"""
+
+
+def agree_to_the_cent(warehouse: Path, floor: Path) -> tuple[int, Decimal]:
+    """Number of invoices and their total; raises AssertionError where one invoice differs between the two sides."""
+    import duckdb
+
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        differing = connection.execute(
+            "select coalesce(ours.agreement_id, floor.agreement_id), ours.net_amount, floor.net_amount"
+            " from fct_invoices as ours full join read_parquet($floor) as floor using (agreement_id)"
+            " where ours.net_amount is distinct from floor.net_amount limit 5",
+            {"floor": str(floor)},
+        ).fetchall()
+        if differing:
+            raise AssertionError(f"the main job and the floor differ: {differing}")
+        return connection.execute("select count(*), sum(net_amount) from fct_invoices").fetchone()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=int, default=1_000_000)
+    parser.add_argument("--customers", type=int, default=2_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    python = sys.executable
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        inbox, home, floor_out = root / "inbox", root / "home", root / "floor.parquet"
+        print(f"Writing a month of {arguments.lines:,} lines for {arguments.customers:,} customers ...", flush=True)
+        write_bill(inbox, arguments.lines, arguments.customers)
+        write_catalog(inbox, arguments.customers)
+        environment = {
+            "METERHOUSE_HOME": str(home),
+            "METERHOUSE_INBOX": str(inbox),
+            "METERHOUSE_NOW": "2026-02-03T00:00:00Z",
+        }
+        land = measured([python, "-c", LAND_PROGRAM, str(inbox), str(home / "lake"), PERIOD], environment)
+        floors, jobs = [], []
+        for _ in range(arguments.repeats):  # interleaved, so that a noisy machine disturbs both
+            program = [python, "-c", FLOOR_PROGRAM, str(HERE / "floor.sql"), str(home / "lake")]
+            floors.append(measured([*program, str(inbox / "catalog" / "2026-01-01"), str(floor_out)], environment))
+            shutil.rmtree(home / "warehouse", ignore_errors=True)
+            jobs.append(measured([python, "-m", "orchestration.cli", "run", "--period", PERIOD], environment))
+        invoices, total = agree_to_the_cent(home / "warehouse" / "warehouse.duckdb", floor_out)
+    floor = statistics.median(cost.wall for cost in floors)
+    job = statistics.median(cost.wall for cost in jobs)
+    print(f"Both sides agree to the cent: {invoices:,} invoices, {total:,.2f} USD.")
+    print(f"{'stage':<34}{'wall s':>9}{'CPU s':>9}{'peak GB':>9}")
+    for name, cost in [
+        ("ingest: Parquet -> lake", land),
+        ("floor: lake -> invoices, by hand", sorted(floors, key=lambda cost: cost.wall)[len(floors) // 2]),
+        ("main job: lake -> invoices, cold", sorted(jobs, key=lambda cost: cost.wall)[len(jobs) // 2]),
+    ]:
+        print(f"{name:<34}{cost.wall:>9.2f}{cost.cpu:>9.2f}{cost.peak:>9.2f}")
+    print(f"Ratio main job / floor: {job / floor:.2f} (medians of {arguments.repeats} interleaved runs)")
+    print(f"Ingested {arguments.lines / land.wall:,.0f} lines/s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""What holds for the dbt project as a whole: promises published, no float, readable for both engines."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ingestion.contracts import CONTRACTS, inbound_contracts
+from orchestration.outbound_contracts import is_mart, outbound_contracts
+from tests.dbt_project.conftest import DBT, PROJECT, ScratchWarehouse
+
+
+@pytest.fixture(scope="module")
+def manifest(scratch_warehouse: Callable[..., ScratchWarehouse]) -> dict[str, Any]:
+    """dbt's manifest of the project, parsed for duckdb."""
+    warehouse = scratch_warehouse()
+    done = warehouse.dbt("parse")
+    assert done.returncode == 0, done.stdout[-3000:]
+    return json.loads((warehouse.target / "manifest.json").read_text("utf-8"))
+
+
+def _models(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    return [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+
+
+@pytest.mark.dbt
+def test_every_mart_is_contracted_and_described_column_by_column(manifest: dict[str, Any]) -> None:
+    """Fails when a mart has no enforced contract, an undescribed column, a float, or no grain in its description."""
+    marts = [node for node in _models(manifest) if is_mart(node)]
+    assert len(marts) >= 15
+    for mart in marts:
+        assert mart["config"]["contract"]["enforced"], mart["name"]
+        assert "grain" in mart["description"].lower(), mart["name"]
+        for name, column in mart["columns"].items():
+            assert column["description"].strip(), (mart["name"], name)
+            assert not {"double", "float", "real"} & set(column["data_type"].lower().split("(")), (mart["name"], name)
+
+
+@pytest.mark.dbt
+def test_every_model_has_its_description_beside_it(manifest: dict[str, Any]) -> None:
+    """Fails when a model has no YAML of its own stem, or one without a description."""
+    for model in _models(manifest):
+        assert model["description"].strip(), model["name"]
+        assert Path(model["patch_path"].split("://")[1]).stem == model["name"], model["name"]
+
+
+@pytest.mark.dbt
+def test_outbound_contracts_are_those_of_the_marts(manifest: dict[str, Any]) -> None:
+    """Fails when `make contracts` was not run after a mart changed."""
+    written = {path.name: path.read_text("utf-8") for path in (CONTRACTS / "outbound").glob("*.odcs.yaml")}
+    assert written == outbound_contracts(manifest)
+
+
+def test_every_contract_is_valid_odcs() -> None:
+    """Fails when an inbound or outbound contract departs from ODCS v3."""
+    from open_data_contract_standard.model import OpenDataContractStandard
+
+    paths = sorted(CONTRACTS.rglob("*.odcs.yaml"))
+    assert len(paths) > len(inbound_contracts())
+    for path in paths:
+        document = OpenDataContractStandard.from_string(path.read_text("utf-8"))
+        assert (document.id, document.kind) == (yaml.safe_load(path.read_text("utf-8"))["id"], "DataContract")
+
+
+@pytest.mark.dbt
+@pytest.mark.slow
+def test_the_project_parses_and_compiles_for_snowflake(tmp_path: Path) -> None:
+    """Fails when a model needs an adapter's own words outside a dispatch macro, or leans on something deprecated."""
+    environment = os.environ | {"METERHOUSE_TARGET": "snowflake"}
+    folders = ["--profiles-dir", ".", "--target-path", str(tmp_path), "--log-path", str(tmp_path)]
+
+    def dbt(*arguments: str) -> str:
+        done = subprocess.run(
+            [str(DBT), *arguments, *folders], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout[-3000:]
+        return done.stdout
+
+    assert "deprecat" not in dbt("parse", "--show-all-deprecations", "--no-partial-parse").lower()
+    dbt("compile", "--no-introspect", "--no-populate-cache")
+    compiled = list((tmp_path / "compiled").rglob("models/**/*.sql"))
+    assert compiled
+    only_in_duckdb = ("read_parquet(", "hugeint", " // ", "list_aggregate(", "::json", "strptime(", "epoch_ms(")
+    for path in compiled:
+        text = path.read_text("utf-8").lower()
+        assert not [word for word in only_in_duckdb if word in text], path.name

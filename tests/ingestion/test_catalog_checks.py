@@ -1,0 +1,186 @@
+"""What a catalog table may not say: two things for one key and day, or a partner chain that comes back to its start.
+
+Both are compared with plain Python that walks through every day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ingestion.contracts import load_contract
+from ingestion.deliveries import Refused
+from ingestion.sources.catalog_checks import check
+from ingestion.sources.catalog_edges import check_edges
+
+DAYS = st.one_of(st.none(), st.integers(0, 8).map(lambda days: date(2026, 1, 1) + timedelta(days)))
+
+
+def typed(table: str, rows: list[dict[str, Any]]) -> pl.DataFrame:
+    schema = load_contract(f"catalog.{table}").schema()
+    numbered = [{"source_row": number, "source_file": "f", **row} for number, row in enumerate(rows, start=1)]
+    return pl.DataFrame([{name: row.get(name) for name in schema} for row in numbered], schema=schema)
+
+
+def refused(table: str, rows: list[dict[str, Any]]) -> str:
+    """The message that refuses the rows, or ""."""
+    try:
+        check(typed(table, rows), load_contract(f"catalog.{table}"), "f.csv")
+    except Refused as refusal:
+        return str(refusal)
+    return ""
+
+
+def share_a_day(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    days = [date(2025, 12, 31) + timedelta(day) for day in range(12)]
+
+    def holds(row: dict[str, Any], day: date) -> bool:
+        return (row["valid_from"] or date.min) <= day < (row["valid_to"] or date.max)
+
+    return any(holds(one, day) and holds(other, day) for day in days)
+
+
+price = st.fixed_dictionaries(
+    {
+        "charge_id": st.sampled_from(["x", "y"]),
+        "dimension_value": st.sampled_from([None, "ANY", "a"]),
+        "tier": st.sampled_from([None, 1, 2]),
+        "valid_from": DAYS,
+        "valid_to": DAYS,
+    }
+)
+
+
+@given(st.lists(price, max_size=6))
+@settings(max_examples=400, deadline=None)
+def test_prices_that_hold_on_the_same_days_are_rejected(rows: list[dict[str, Any]]) -> None:
+    """Fails when two prices of one charge, dimension and tier overlap, also where empty stands for any (48, 49)."""
+
+    def key(row: dict[str, Any]) -> tuple[Any, ...]:
+        return row["charge_id"], row["dimension_value"] or "ANY", row["tier"] or 1
+
+    clash = any(
+        key(one) == key(other) and share_a_day(one, other)
+        for place, one in enumerate(rows)
+        for other in rows[place + 1 :]
+    )
+    assert bool(refused("charge_prices", rows)) == clash
+
+
+def test_an_overlap_is_named_with_rows_and_remedy() -> None:
+    """Fails when the message does not say which rows clash and what to do."""
+    rows = [{"charge_id": "x", "valid_to": date(2026, 2, 1)}, {"charge_id": "x", "valid_from": date(2026, 1, 31)}]
+    message = refused("charge_prices", rows)
+    assert message.startswith("f.csv: rows 1 and 2 hold on the same days for the same charge_id, dimension_value, tier")
+    assert "end one the day the other starts" in message
+    rows[1]["valid_from"] = date(2026, 2, 1)
+    assert refused("charge_prices", rows) == ""
+
+
+@pytest.mark.parametrize(
+    ("table", "rows"),
+    [
+        ("parties", [{"party_id": "A"}, {"party_id": "A"}]),
+        ("plans", [{"plan_id": "A"}, {"plan_id": "B"}, {"plan_id": "A"}]),
+        ("fx_rates", [{"from_currency": "EUR", "to_currency": "USD", "period": "2026-01"}] * 2),
+        ("expected_sources", [{"source": "edge", "seller_id": "A"}] * 2),
+        ("resource_owners", [{"resource_kind": "k", "resource_id": "1", "party_id": party} for party in "AB"]),
+        ("payers", [{"payer_id": "1", "vendor": "aws", "party_id": party} for party in "AB"]),
+        ("price_rules", [{"rule_id": rule, "agreement_id": "1", "service": "s"} for rule in "ab"]),
+        ("price_rules", [{"rule_id": "a", "agreement_id": agreement} for agreement in "12"]),
+        ("tax_rates", [{"seller_country": "DE", "buyer_country": country} for country in (None, "ANY")]),
+        ("subscriptions", [{"subscription_id": "1", "start_date": date(2026, 1, day)} for day in (1, 2)]),
+        ("vendor_prices", [{"vendor": "aws", "lower": None}, {"vendor": "aws", "lower": 0}]),
+        ("agreements", [{"agreement_id": "1", "seller_id": "A", "buyer_id": buyer} for buyer in "BC"]),
+    ],
+)
+def test_two_rows_for_one_thing_are_rejected(table: str, rows: list[dict[str, Any]]) -> None:
+    """Fails when a key of the catalog can stand twice, nulls included: joins would multiply rows (48, 49)."""
+    assert "f.csv: rows" in refused(table, rows)
+
+
+def test_rules_of_other_matches_stand_side_by_side() -> None:
+    """Fails when a rule for any service clashes with one for a named service: the narrower wins, both are needed."""
+    rows = [{"agreement_id": "1", "service": None}, {"agreement_id": "1", "service": "s"}, {"agreement_id": "2"}]
+    assert refused("price_rules", [row | {"rule_id": str(number)} for number, row in enumerate(rows)]) == ""
+
+
+# The partner chain: circles and two sellers.
+
+edge = st.tuples(
+    st.sampled_from("ABCDE"), st.sampled_from("ABCDE"), st.sampled_from([None, None, "aws", "azure"]), DAYS, DAYS
+)
+
+
+def agreements(edges: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    names = ("seller_id", "buyer_id", "vendor", "valid_from", "valid_to")
+    return [{"agreement_id": str(n), **dict(zip(names, edge, strict=True))} for n, edge in enumerate(edges)]
+
+
+def expected_fault(rows: list[dict[str, Any]]) -> str:
+    """Day by day and vendor by vendor, by walking every chain."""
+    days = [date(2025, 12, 31) + timedelta(day) for day in range(12)]
+    fault = ""
+    for day in days:
+        holding = [r for r in rows if (r["valid_from"] or date.min) <= day < (r["valid_to"] or date.max)]
+        like = [(row["buyer_id"], row["vendor"]) for row in holding]
+        if len(like) != len(set(like)):
+            return "two sellers"
+        for vendor in ("aws", "azure", "another"):
+            for start in "ABCDE":
+                party, seen = start, []
+                while party is not None and party not in seen:
+                    seen.append(party)
+                    own = [r["seller_id"] for r in holding if (r["buyer_id"], r["vendor"]) == (party, vendor)]
+                    any_ = [r["seller_id"] for r in holding if (r["buyer_id"], r["vendor"]) == (party, None)]
+                    party = (own + any_ + [None])[0]
+                if party is not None:
+                    fault = "circle"
+    return fault
+
+
+@given(st.lists(edge, max_size=7))
+@settings(max_examples=500, deadline=None)
+@example([("A", "B", None, None, None), ("B", "A", "aws", None, None)])
+@example([("A", "B", "azure", None, None), ("B", "A", "aws", None, None)])
+@example([("A", "B", None, None, None), ("B", "A", "aws", None, None), ("C", "B", "aws", None, None)])
+def test_circles_and_second_sellers_are_rejected_and_nothing_else(edges: list[tuple[Any, ...]]) -> None:
+    """Fails when a circle that exists for some vendor on some day is loaded, or a chain without one refused (50)."""
+    rows = agreements(edges)
+    try:
+        check_edges(typed("agreements", rows), load_contract("catalog.agreements"), "f.csv")
+        found = ""
+    except Refused as refusal:
+        found = "circle" if "is a circle" in str(refusal) else "two sellers"
+    assert found == expected_fault(rows)
+
+
+def chain(length: int, closed: bool) -> list[tuple[Any, ...]]:
+    parties = [f"P{number}" for number in range(length + 1)]
+    edges = [(seller, buyer, None, None, None) for seller, buyer in pairwise(parties)]
+    return edges + ([(parties[-1], parties[0], None, None, None)] if closed else [])
+
+
+@pytest.mark.parametrize("length", [1, 2, 10, 300])
+def test_a_circle_is_found_at_any_depth_and_its_path_named(length: int) -> None:
+    """Fails when a long chain hides its circle, or the message does not say how it goes (fault 50)."""
+    contract = load_contract("catalog.agreements")
+    check_edges(typed("agreements", agreements(chain(length, closed=False))), contract, "f.csv")
+    with pytest.raises(Refused) as refusal:
+        check_edges(typed("agreements", agreements(chain(length, closed=True))), contract, "f.csv")
+    path = " -> ".join(f"P{number}" for number in [*range(length + 1), 0])
+    named = str(refusal.value).split(": ")[2].split(" is a circle")[0]
+    assert sorted(named.split(" -> ")[1:]) == sorted(path.split(" -> ")[1:])
+    assert f"{named} -> {named}".find(path.removesuffix(" -> P0")) >= 0
+
+
+def test_a_party_that_sells_to_itself_is_a_circle() -> None:
+    """Fails when the shortest circle passes (fault 50)."""
+    assert "A -> A is a circle" in refused("agreements", agreements([("A", "A", None, None, None)]))

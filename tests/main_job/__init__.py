@@ -1,0 +1,1 @@
+"""The main job as a user runs it: inbox, command, marts. Money figures come from the design pages and from outside."""
