@@ -17,8 +17,8 @@ from tests.worlds.builder import World, line, sample
 ROOT = Path(__file__).parent.parent.parent
 NOW = "2026-03-15T00:00:00Z"
 RESELLER_ACCOUNT, CUSTOMER_ACCOUNT = "111111111111", "222222222222"
-# When something came, and where from: not what it says.
-NOT_CONTENT = {"landed_at", "received_at", "uri"}
+# When something came (a version carries it too), and where from: not what it says.
+NOT_CONTENT = {"landed_at", "received_at", "uri", "version"}
 
 
 def tiny_world(folder: Path) -> World:
