@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,7 +47,9 @@ def _print_json(value: Any) -> None:
 
 
 def _text(value: Any) -> str:
-    """A cell: decimals without needless zeros, two at least; names as they are, never as markup."""
+    """A cell: months as YYYY-MM, decimals without needless zeros, two at least; names never as markup."""
+    if isinstance(value, date) and value.day == 1:
+        return f"{value:%Y-%m}"
     if isinstance(value, Decimal):
         whole, point, fraction = f"{value:f}".partition(".")
         return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}" if point else whole
@@ -53,10 +57,15 @@ def _text(value: Any) -> str:
 
 
 def print_table(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
+    """Prints the columns of rows; amounts as the currency of their row has them."""
+    from orchestration import tables
+
     table = Table(title=title, title_justify="left")
+    numbers = {name for row in rows for name, value in row.items() if isinstance(value, Decimal | int)}
+    rows = tables.with_digits(rows)
     for column in columns:
-        numeric = any(isinstance(row.get(column), Decimal | int) for row in rows)
-        heading = column.replace("invoice_period", "period").replace("document_", "").removesuffix("_id")
+        numeric = column in numbers
+        heading = re.sub("^(invoice|billing)_period$", "period", column).replace("document_", "").removesuffix("_id")
         table.add_column(
             heading.removesuffix("_amount").replace("_", " "), justify="right" if numeric else "left", overflow="fold"
         )
@@ -139,7 +148,7 @@ def show_invoices(found: Sequence[dict[str, Any]]) -> None:
     from orchestration import tables
 
     columns = ["invoice_period", "seller_id", "buyer_id", "document_type", "status", "net_amount", "tax_amount"]
-    print_table(f"{len(found)} invoices", tables.with_digits(found), [*columns, "total_amount", "currency"])
+    print_table(f"{len(found)} invoices", found, [*columns, "total_amount", "currency"])
     for currency, amount in tables.net_by_currency(found).items():
         output.print(f"net {currency}: {_text(amount)}")
 
