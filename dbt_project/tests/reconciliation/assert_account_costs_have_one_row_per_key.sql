@@ -15,6 +15,7 @@ select
     pricing_unit,
     currency,
     cost_view,
+    origin_account_id,
     count(*) as row_count
 from {{ ref('fct_account_costs') }}
 group by all

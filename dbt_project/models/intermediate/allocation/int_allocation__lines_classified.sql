@@ -88,6 +88,12 @@ classified as (
         unblended_cost as billed_cost,
         {{ vendor_amount('amortised_cost') }} as effective_cost,
         case when quantity_rule <> 'none' then public_on_demand_cost end as list_cost,
+        -- What the line would cost without commitments: the contracted price where the bill has one, else the public.
+        case contracted_rule
+            when 'list' then case when quantity_rule <> 'none' then public_on_demand_cost end
+            when 'zero' then 0
+            else unblended_cost
+        end as contracted_cost,
         case when quantity_rule <> 'none' then coalesce(usage_quantity, 0) else 0 end as billed_quantity,
         case quantity_rule
             when 'usage' then coalesce(usage_quantity, 0)

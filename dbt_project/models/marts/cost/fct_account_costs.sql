@@ -1,74 +1,45 @@
 -- One row per month, payer, account, service, SKU, day, charge category, component, commitment and cost view.
--- Per payer and month `billed` sums to the vendor's bill, `effective` and `owner` to its amortised cost, to the last
--- decimal. The bill is read once: lines are grouped first, all else happens to groups.
+-- Per payer and month `billed` sums to the vendor's bill, every other view but `standalone` to its amortised cost, to the
+-- last decimal. Works on groups of the bill's lines; what is shared between accounts is added in rows of its own.
 -- depends_on: {{ ref('int_allocation__bill_totaled') }} (the yardstick of the reconciliation tests, built first)
 with
 
-lines as (
-    select * from {{ ref('int_allocation__lines_classified') }}
+groups as (
+    select * from {{ ref('int_allocation__bill_grouped') }}
 ),
 
-types as (
-    select * from {{ ref('aws_line_item_types') }}
+repriced as (
+    select * from {{ ref('int_allocation__costs_repriced') }}
 ),
 
--- Keyed by the type alone: what the seed says of it joins the groups, a tenth of the lines (14 keys took half as long
--- again as 10 on 10 million lines).
-grouped as (
-    select
-        billing_period,
-        payer_account_id,
-        usage_account_id,
-        service_name,
-        sku_id,
-        charge_date,
-        pricing_unit,
-        currency,
-        line_item_type,
-        commitment_discount_id,
-        count(*) as line_count,
-        sum(billed_cost) as billed_cost,
-        sum(effective_cost) as effective_cost,
-        sum(billed_quantity) as billed_quantity,
-        sum(effective_quantity) as effective_quantity,
-        sum(list_cost) as list_cost,
-        count_if(list_cost is null and billed_quantity <> 0) as lines_without_list_cost
-    from lines
-    group by all
+transfers as (
+    select * from {{ ref('int_allocation__transfers') }}
+    where amount <> 0
 ),
 
--- Who bought what a group consumed. A commitment whose ARN is missing counts as the using account's own.
-owned as (
-    select
-        grouped.*,
-        {{ of_type('charge_category') }} as charge_category,
-        {{ of_type('billed_component') }} as billed_component,
-        {{ of_type('effective_component') }} as effective_component,
-        {{ of_type('owner_component') }} as owner_component,
-        coalesce({{ arn_account('grouped.commitment_discount_id') }}, grouped.usage_account_id) as owner_account_id
-    from grouped
-    left join types
-        on grouped.line_item_type = types.line_item_type
-),
-
+-- `real` and `standalone` start as `effective`.
 cost_views as (
     select 'billed' as cost_view
     union all
     select 'effective' as cost_view
     union all
     select 'owner' as cost_view
+    union all
+    select 'real' as cost_view
+    union all
+    select 'standalone' as cost_view
 ),
 
 seen as (
     select
-        owned.*,
+        groups.*,
         cost_views.cost_view,
         case cost_views.cost_view
-            when 'billed' then owned.billed_component
-            when 'effective' then owned.effective_component
-            else owned.owner_component
+            when 'billed' then groups.billed_component
+            when 'owner' then groups.owner_component
+            else groups.effective_component
         end as own_component
-    from owned
+    from groups
     cross join cost_views
 ),
 
@@ -89,20 +60,90 @@ placed as (
                 then case cost_view when 'owner' then 'lent' else 'borrowed' end
             else own_component
         end as component,
-        coalesce(commitment_discount_id, '-') as commitment_discount_id,
+        commitment_discount_id,
         cost_view,
-        coalesce(pricing_unit, '-') as pricing_unit,
+        pricing_unit,
         currency,
         case cost_view when 'billed' then billed_quantity else effective_quantity end as quantity,
         case when own_component <> 'unused' then list_cost end as list_cost,
         case when own_component <> 'unused' then lines_without_list_cost else 0 end as lines_without_list_cost,
         case cost_view when 'billed' then billed_cost else effective_cost end as amount,
-        line_count
+        line_count,
+        false as is_upper_bound
     from seen
+    union all
+    select * from repriced
 ),
 
 -- Several borrowers of one commitment meet in the owner's row, a negation in the row of the usage it takes back.
 summed as (
+    select
+        billing_period,
+        payer_account_id,
+        sub_account_id,
+        service_name,
+        sku_id,
+        charge_date,
+        charge_category,
+        component,
+        commitment_discount_id,
+        cost_view,
+        pricing_unit,
+        currency,
+        '-' as origin_account_id,
+        cast(sum(quantity) as decimal(38, 18)) as quantity,
+        {{ vendor_amount('case when sum(lines_without_list_cost) = 0 then sum(list_cost) end') }} as list_cost,
+        {{ vendor_amount('sum(amount)') }} as amount,
+        sum(line_count) as line_count,
+        max(case when is_upper_bound then 1 else 0 end) = 1 as is_upper_bound
+    from placed
+    group by all
+),
+
+-- Who gains by a transfer is credited; who pays it in no usage row of its own is charged.
+settled as (
+    select *, to_account_id as sub_account_id, from_account_id as origin_account_id, -amount as settled_amount
+    from transfers
+    union all
+    select *, from_account_id as sub_account_id, to_account_id as origin_account_id, amount as settled_amount
+    from transfers
+    where commitment_discount_id = '-'
+),
+
+settlements as (
+    select
+        billing_period,
+        payer_account_id,
+        sub_account_id,
+        service_name,
+        sku_id,
+        charge_date,
+        'Adjustment' as charge_category,
+        'settlement' as component,
+        commitment_discount_id,
+        'real' as cost_view,
+        pricing_unit,
+        currency,
+        origin_account_id,
+        cast(0 as decimal(38, 18)) as quantity,
+        cast(null as decimal(38, 18)) as list_cost,
+        {{ vendor_amount('sum(settled_amount)') }} as amount,
+        0 as line_count,
+        false as is_upper_bound
+    from settled
+    group by all
+),
+
+-- Nothing remains of a fee wholly used or an upfront fee amortised elsewhere; the bill itself is kept line for line.
+kept as (
+    select * from summed
+    where cost_view = 'billed' or amount <> 0 or quantity <> 0 or list_cost <> 0
+    union all
+    select * from settlements
+    where amount <> 0
+),
+
+costs as (
     select
         billing_period,
         billing_period as service_period,
@@ -116,20 +157,15 @@ summed as (
         component,
         commitment_discount_id,
         cost_view,
-        cast(sum(quantity) as decimal(38, 18)) as quantity,
+        quantity,
         pricing_unit,
-        {{ vendor_amount('case when sum(lines_without_list_cost) = 0 then sum(list_cost) end') }} as list_cost,
-        {{ vendor_amount('sum(amount)') }} as amount,
+        list_cost,
+        amount,
         currency,
-        cast(sum(line_count) as bigint) as line_count
-    from placed
-    group by all
-),
-
--- Nothing remains of a fee wholly used or an upfront fee amortised elsewhere; the bill itself is kept line for line.
-kept as (
-    select * from summed
-    where cost_view = 'billed' or amount <> 0 or quantity <> 0 or list_cost <> 0
+        cast(line_count as bigint) as line_count,
+        origin_account_id,
+        is_upper_bound
+    from kept
 )
 
-select * from kept
+select * from costs

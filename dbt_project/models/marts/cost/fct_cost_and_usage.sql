@@ -33,8 +33,7 @@ focused as (
         {{ vendor_amount('billed_cost') }} as billed_cost,
         effective_cost,
         {{ vendor_amount('list_cost') }} as list_cost,
-        {{ vendor_amount("case contracted_rule when 'list' then list_cost when 'zero' then 0 else unblended_cost end") }}
-            as contracted_cost,
+        {{ vendor_amount('contracted_cost') }} as contracted_cost,
         currency as billing_currency,
 
         -- charge

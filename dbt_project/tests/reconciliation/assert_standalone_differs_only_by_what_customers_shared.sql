@@ -1,0 +1,22 @@
+-- Fails when the view `standalone` of a payer's month is anything else than the effective total plus the on-demand price
+-- of what one customer used of another's commitments (that usage is paid twice then: on demand, and as unused).
+{{ config(meta={'dagster': {'ref': {'name': 'fct_account_costs'}}}) }}
+
+with
+
+sides as (
+    select
+        billing_period, payer_account_id, currency,
+        case cost_view when 'standalone' then amount else -amount end as amount
+    from {{ ref('fct_account_costs') }}
+    where cost_view in ('effective', 'standalone')
+    union all
+    select billing_period, payer_account_id, currency, -on_demand_cost as amount
+    from {{ ref('int_allocation__commitments_borrowed') }}
+    where is_across_customers
+)
+
+select billing_period, payer_account_id, currency, sum(amount) as difference
+from sides
+group by all
+having sum(amount) <> 0
