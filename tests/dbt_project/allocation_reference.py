@@ -1,5 +1,6 @@
 """The allocation once more in plain Python and Decimal, from money.md sections 3 and 4 and without SQL: what each
-account carries in the views billed, effective and owner. Beside it a seeded generator of bills to compare on."""
+account carries in the views billed, effective and owner (sharing_reference.py has real and standalone). Beside it a
+seeded generator of bills to compare on."""
 
 from __future__ import annotations
 
@@ -90,7 +91,7 @@ def charge_day(line: Line) -> date:
 
 
 def allocate(lines: Iterable[Line], net_payers: set[str]) -> dict[Key, Carried]:
-    """Rows of fct_account_costs by key (period, day, payer, account, service, sku, category, component, commitment,
+    """Rows of fct_account_costs in the views billed, effective and owner by key (period, day, payer, account, service, sku, category, component, commitment,
     view, unit, currency); rows that are all zero only in the view billed."""
     carried: dict[Key, Carried] = defaultdict(Carried)
     for line in lines:
@@ -168,7 +169,8 @@ def random_bill(seed: int, payer: str, month: date, lines: int) -> list[Line]:
             "line_item_usage_amount": perhaps(number(0), 0.9),
             "line_item_unblended_cost": number(),
             "line_item_net_unblended_cost": perhaps(number(), 0.5),
-            "pricing_public_on_demand_cost": perhaps(number(0), 0.9),
+            # What may be borrowed has its price; a hole there holds the month (a test of its own).
+            "pricing_public_on_demand_cost": perhaps(number(0), 1 if kind == "DiscountedUsage" else 0.9),
         }
         if kind in {"DiscountedUsage", "RIFee", "Fee"}:
             row["reservation_reservation_a_r_n"] = perhaps(chance.choice(arns["reservation_reservation_a_r_n"]))

@@ -1,0 +1,241 @@
+"""Views real and standalone and the settlement on real dbt: an independent reference on generated months, properties,
+and what holds a month."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from allocation_reference import control_totals, random_bill
+from sharing_reference import share, split
+
+JANUARY, FEBRUARY, MID_JANUARY = date(2026, 1, 1), date(2026, 2, 1), date(2026, 1, 16)
+BILL = "aws_cur__line_items"
+CUSTOMERS = ("alpha", "beta", "gamma")
+BENEFITS = ("owner", "payer", "pro_rata")
+
+
+def _under(line: dict[str, Any], payer: str, other: str) -> dict[str, Any]:
+    """The same line of another payer: its id changes wherever it stands, also in ARNs."""
+    return {key: value.replace(payer, other) if isinstance(value, str) else value for key, value in line.items()}
+
+
+@pytest.fixture(scope="module")
+def generated(scratch_warehouse):
+    """Eighteen payers in two months, each term of sharing on six of them, accounts of three customers (some changing
+    hands in mid-January, some of nobody), every second payer on the net basis; then the same bills under other payer
+    ids (first digit 9), shuffled. One build."""
+    chance = random.Random(7)
+    bills = [
+        (payer, random_bill(400 + seed, payer, month, lines=60 + 10 * seed))
+        for seed in range(18)
+        for payer in [f"0000000{seed:05d}"]
+        for month in (JANUARY, FEBRUARY)
+    ]
+    lines = [line for _, bill in bills for line in bill]
+    again = [_under(line, payer, "9" + payer[1:]) for payer, bill in bills for line in bill]
+    chance.shuffle(again)
+    benefits = {f"{first}000000{seed:05d}": BENEFITS[seed % 3] for seed in range(18) for first in "09"}
+    net = {payer for payer in benefits if int(payer[1:]) % 2}
+
+    accounts = sorted({line["line_item_usage_account_id"] for line in lines} | {"999999999999"})
+    owners: dict[str, list[tuple[date, date, str]]] = defaultdict(list)
+    for account in accounts:
+        first, second = chance.choice(CUSTOMERS), chance.choice(CUSTOMERS)
+        if chance.random() < 0.2:
+            continue
+        if chance.random() < 0.3:
+            spans = [(date(1900, 1, 1), MID_JANUARY, first), (MID_JANUARY, date(9999, 12, 31), second)]
+        else:
+            spans = [(date(1900, 1, 1), date(9999, 12, 31), first)]
+        owners[account] = spans
+        if account.startswith("0000000"):
+            owners["9" + account[1:]] = spans
+
+    def party(account: str, day: date) -> str:
+        return next((name for start, end, name in owners[account] if start <= day < end), f"account {account}")
+
+    recorded = {"recorded_at": "2026-01-01 00:00:00"}
+    warehouse = scratch_warehouse(
+        {
+            BILL: lines + again,
+            "catalog__payers": [
+                {"payer_id": payer, "vendor": "aws", "cost_basis": "net" if payer in net else None} | recorded
+                | {"sharing_benefit": None if benefit == "owner" else benefit}
+                for payer, benefit in benefits.items()
+            ],
+            "catalog__resource_owners": [
+                {"resource_kind": "aws_account", "resource_id": account, "party_id": name} | recorded
+                | {"valid_from": start, "valid_to": end}
+                for account, spans in owners.items()
+                for start, end, name in spans
+            ],
+            "delivery_totals": control_totals(lines + again),
+        }
+    )  # fmt: skip
+    warehouse.build("+fct_account_costs +fct_sharing_settlement +int_rating__costs_assigned", "2026-01", "2026-03")
+    return warehouse, share(lines, net, benefits, party)
+
+
+def accounts_seen(warehouse, view: str, first_digit: str = "0") -> dict[tuple[Any, ...], Decimal]:
+    rows = warehouse.rows(
+        """select billing_period, payer_account_id, sub_account_id, currency, sum(amount) from fct_account_costs
+        where cost_view = ? and starts_with(payer_account_id, ?) group by all""",
+        view,
+        first_digit,
+    )
+    return {tuple(key): amount for *key, amount in rows if amount}
+
+
+@pytest.mark.dbt
+@pytest.mark.parametrize("view", ["effective", "real", "standalone"])
+def test_every_account_carries_what_the_reference_says(generated, view):
+    """Fails when sharing is settled or a customer is seen alone otherwise than money.md section 4 says; the build before
+    it fails when a view does not sum, or real is not effective + paid - received."""
+    warehouse, reference = generated
+    expected = {key: amount for key, amount in getattr(reference, view).items() if amount}
+    found = accounts_seen(warehouse, view)
+    assert {key: (found.get(key), expected.get(key)) for key in found.keys() ^ expected.keys()} == {}
+    assert {key: (found[key], expected[key]) for key in found if found[key] != expected[key]} == {}
+
+
+@pytest.mark.dbt
+def test_who_owes_whom_is_what_the_reference_says(generated):
+    """Fails when a transfer has another amount, direction or mechanism, is missing, or one too many is there."""
+    warehouse, reference = generated
+    rows = warehouse.rows(
+        """select billing_period, payer_account_id, from_account_id, to_account_id, mechanism, currency, amount,
+        lent_amount from fct_sharing_settlement where payer_account_id like '0%'"""
+    )
+    assert {row[:6]: row[6:] for row in rows} == reference.transfers
+    assert {row[4] for row in rows} == {"ri", "savings_plan", "pro_rata"}
+
+
+@pytest.mark.dbt
+@pytest.mark.parametrize("view", ["effective", "real", "standalone"])
+def test_the_order_of_the_rows_decides_nothing(generated, view):
+    """Fails when shuffled lines of the same month, under another payer's id, give other costs (fault 52)."""
+    warehouse, _ = generated
+
+    def plain(account: str) -> str:
+        return "0" + account[1:] if account.startswith("9000000") else account
+
+    shuffled = {
+        (period, plain(payer), plain(account), currency): amount
+        for (period, payer, account, currency), amount in accounts_seen(warehouse, view, "9").items()
+    }
+    assert shuffled == accounts_seen(warehouse, view)
+
+
+@pytest.mark.dbt
+def test_without_sharing_standalone_is_effective(generated):
+    """Fails when standalone differs for a payer in whose month nothing crossed from one customer to another, or such a
+    payer does not occur."""
+    warehouse, _ = generated
+    crossed = set(
+        warehouse.rows(
+            "select distinct billing_period, payer_account_id from intermediate.int_allocation__commitments_borrowed"
+            " where is_across_customers"
+        )
+    )
+    alone, effective = accounts_seen(warehouse, "standalone"), accounts_seen(warehouse, "effective")
+    quiet = {key for key in effective if key[:2] not in crossed}
+    assert {key: alone.get(key) for key in quiet} == {key: effective[key] for key in quiet}
+    assert alone != effective
+
+
+@pytest.fixture(scope="module")
+def small(scratch_warehouse):
+    """Payer 1: quiet, its account borrows within one customer. Payer 2: A and B lend to each other on one day. Payer 3:
+    something borrowed has no price. Gives the warehouse and the names of the failed tests."""
+
+    def line(number: int, payer: str, account: str, owner: str, listed: str | None) -> dict[str, object]:
+        return {
+            "bill_payer_account_id": payer, "billing_period": JANUARY, "line_item_usage_account_id": account,
+            "line_item_line_item_type": "DiscountedUsage", "line_item_product_code": "AmazonEC2", "product_sku": "T3",
+            "line_item_usage_start_date": datetime(2026, 1, 5), "line_item_currency_code": "USD",
+            "line_item_unblended_cost": "0", "line_item_usage_amount": "10", "reservation_effective_cost": "0.6",
+            "reservation_reservation_a_r_n": f"arn:aws:ec2:eu-west-1:{owner}:reserved-instances/r",
+            "pricing_public_on_demand_cost": listed, "delivery_id": f"d{payer}", "source_row": number,
+            "source_file": "f",
+        }  # fmt: skip
+
+    lines = [
+        line(1, "1", "C", "A", "0.96"),
+        line(1, "2", "A", "B", "0.96"),
+        line(2, "2", "B", "A", "0.96"),
+        line(3, "2", "C", "A", "0.96"),
+        line(1, "3", "B", "A", None),
+    ]
+    owned = {"resource_kind": "aws_account", "recorded_at": "2026-01-01 00:00:00"}
+    landed = {"source": "aws_cur", "billing_period": JANUARY, "currency": "USD", "amount_landed": "0", "is_current": True}
+    warehouse = scratch_warehouse(
+        {
+            BILL: lines,
+            "catalog__resource_owners": [
+                owned | {"resource_id": account, "party_id": party}
+                for account, party in {"A": "alpha", "B": "beta", "C": "alpha"}.items()
+            ],
+            "delivery_totals": [
+                landed | {"delivery_id": f"d{payer}", "rows_loaded": count} for payer, count in {1: 1, 2: 3, 3: 1}.items()
+            ],
+        }
+    )
+    done = warehouse.dbt(
+        "build", "--select", "+fct_sharing_settlement", "+fct_account_costs", "dim_account", "--exclude-resource-type",
+        "unit_test", "--event-time-start", "2026-01-01", "--event-time-end", "2026-02-01",
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout
+    return warehouse, {
+        word for row in done.stdout.splitlines() if "FAIL " in row for word in row.split() if "assert_" in word
+    }
+
+
+@pytest.mark.dbt
+def test_a_missing_price_holds_the_month_and_is_named(small):
+    """Fails when something borrowed without a price lets the month pass, counts as free, or cannot be found (fault 47)."""
+    warehouse, failed = small
+    assert failed == {"assert_every_borrowed_hour_has_a_price"}
+    assert warehouse.rows(
+        """select payer_account_id, from_account_id, to_account_id, service_name, quantity, effective_cost
+        from test_failures.assert_every_borrowed_hour_has_a_price"""
+    ) == [("3", "B", "A", "AmazonEC2", 10, Decimal("0.6"))]
+    views = warehouse.rows(
+        """select cost_view, sum(amount) from fct_account_costs where payer_account_id = '3' and sub_account_id = 'B'
+        and cost_view in ('effective', 'real', 'standalone') group by all order by all"""
+    )
+    assert views == [(view, Decimal("0.6")) for view in ("effective", "real", "standalone")]
+
+
+@pytest.mark.dbt
+def test_a_customer_that_lends_and_borrows_on_a_day_is_flagged(small):
+    """Fails when standalone does not say where it is an upper bound, says so of others, or a customer's own accounts
+    count as strangers."""
+    warehouse, _ = small
+    rows = warehouse.rows(
+        """select payer_account_id, sub_account_id, component, sum(amount), is_upper_bound from fct_account_costs
+        where cost_view = 'standalone' and payer_account_id in ('1', '2') group by all order by all"""
+    )
+    assert rows == [
+        ("1", "C", "borrowed", Decimal("0.6"), False),
+        ("2", "A", "on_demand", Decimal("0.96"), True),
+        ("2", "A", "unused", Decimal("0.6"), True),
+        ("2", "B", "on_demand", Decimal("0.96"), True),
+        ("2", "B", "unused", Decimal("0.6"), True),
+        ("2", "C", "borrowed", Decimal("0.6"), False),
+    ]
+
+
+def test_a_split_preserves_the_total_and_ties_go_by_key():
+    """Fails when the reference's largest remainder departs from the examples of money.md section 1 (fault 52)."""
+    even = {"A": Decimal(1), "B": Decimal(1), "C": Decimal(1)}
+    assert split(Decimal(5), even, 0) == {"A": 2, "B": 2, "C": 1}
+    assert split(Decimal("0.05"), dict(reversed(even.items())), 2) == {
+        "A": Decimal("0.02"), "B": Decimal("0.02"), "C": Decimal("0.01"),
+    }  # fmt: skip
+    assert split(Decimal(-5), even, 0) == {"A": -2, "B": -2, "C": -1}
+    assert split(Decimal(1), {"A": Decimal(1), "B": Decimal(-1)}) is None
