@@ -49,7 +49,7 @@ def generated(scratch_warehouse):
             "delivery_totals": control_totals(lines + again),
         }
     )
-    warehouse.build("+fct_account_costs +fct_cost_and_usage +dim_account", "2026-01", "2026-03", unit_tests=True)
+    warehouse.build("+fct_account_costs +fct_sharing_settlement +fct_cost_and_usage +dim_account", "2026-01", "2026-03", unit_tests=True)
     return warehouse, lines, net
 
 
@@ -122,7 +122,7 @@ def faulty(scratch_warehouse):
     )
     done = warehouse.dbt(
         "build", "--select", "+dim_account", "--exclude-resource-type", "unit_test",
-        "--event-time-start", "2026-01-01", "--event-time-end", "2026-02-01",
+        "--indirect-selection", "buildable", "--event-time-start", "2026-01-01", "--event-time-end", "2026-02-01",
     )  # fmt: skip
     assert done.returncode == 1, done.stdout
     failed = {word for row in done.stdout.splitlines() if "FAIL " in row for word in row.split() if "assert_" in word}
