@@ -162,6 +162,7 @@ def random_bill(seed: int, payer: str, month: date, lines: int) -> list[Line]:
             "line_item_product_code": chance.choice(["AmazonEC2", "AmazonS3"]),
             "product_sku": perhaps("SKU1"),
             "line_item_usage_type": perhaps("BoxUsage", 0.5),
+            "product_region_code": perhaps(chance.choice(["us-east-1", "eu-west-1"]), 0.9),
             "line_item_usage_start_date": starts,
             "line_item_usage_end_date": length and starts + length,
             "pricing_unit": perhaps(chance.choice(["Hrs", "GB"])),

@@ -58,7 +58,8 @@ def _on_demand(line: Line, effective: Decimal) -> Decimal:
 
 
 def share(lines: Iterable[Line], net_payers: set[str], benefits: Mapping[str, str], party: Party) -> Shared:
-    """All payers' months; `benefits` is payers.sharing_benefit by payer (owner where it names none)."""
+    """All payers' months; `benefits` is payers.sharing_benefit by payer (owner where it names none). `spread` and then
+    `settle` finish it, after what else is settled (tiers_reference.py)."""
     shared = Shared()
     owed: dict[Key, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
     for line in lines:
@@ -85,12 +86,10 @@ def share(lines: Iterable[Line], net_payers: set[str], benefits: Mapping[str, st
             sums[0] += dear - cost
             sums[1] += cost
     shared.transfers = {key: (amount, lent) for key, (amount, lent) in owed.items()}
-    _spread(shared, benefits)
-    _settle(shared)
     return shared
 
 
-def _spread(shared: Shared, benefits: Mapping[str, str]) -> None:
+def spread(shared: Shared, benefits: Mapping[str, str]) -> None:
     """The payer's total × standalone / Σ standalone, settled with the payer's own account."""
     for month, payer, currency in sorted({(key[0], key[1], key[3]) for key in shared.effective}):
         if benefits.get(payer, "owner") != "pro_rata":
@@ -104,7 +103,8 @@ def _spread(shared: Shared, benefits: Mapping[str, str]) -> None:
                 shared.transfers[month, payer, *sides, "pro_rata", currency] = (abs(more), Decimal(0))
 
 
-def _settle(shared: Shared) -> None:
+def settle(shared: Shared) -> None:
+    """real = effective + paid - received."""
     for key, amount in shared.effective.items():
         shared.real[key] += amount
     for (month, payer, sender, receiver, _, currency), (amount, _) in shared.transfers.items():

@@ -49,7 +49,12 @@ def generated(scratch_warehouse):
             "delivery_totals": control_totals(lines + again),
         }
     )
-    warehouse.build("+fct_account_costs +fct_sharing_settlement +fct_cost_and_usage +dim_account", "2026-01", "2026-03", unit_tests=True)
+    warehouse.build(
+        "+fct_account_costs +fct_sharing_settlement +fct_cost_and_usage +dim_account",
+        "2026-01",
+        "2026-03",
+        unit_tests=True,
+    )
     return warehouse, lines, net
 
 
@@ -159,7 +164,9 @@ def test_an_unknown_type_loses_no_amount_while_the_month_is_held(faulty):
         """select cost_view, component, sum(amount), sum(quantity) from fct_account_costs
         where charge_category = 'Adjustment' group by all order by all"""
     )
-    assert rows == [(view, "on_demand", Decimal("6.5"), 2) for view in ("billed", "effective", "owner", "real", "standalone")]
+    assert rows == [
+        (view, "on_demand", Decimal("6.5"), 2) for view in ("billed", "effective", "owner", "real", "standalone")
+    ]
     tables = warehouse.rows("select table_name from information_schema.tables where table_schema = 'main'")
     assert ("dim_account",) not in tables
 

@@ -84,9 +84,7 @@ SERIES = [
 ]
 
 
-def random_series(
-    draw: random.Random, host: str, name: str, labels: dict[str, str], kind: str
-) -> list[dict[str, Any]]:
+def random_series(draw: random.Random, host: str, name: str, labels: dict[str, str], kind: str) -> list[dict[str, Any]]:
     """Samples in time order: bursts around the ends of months, gaps of hours, resets, duplicates, conflicts."""
     instants, instant = [], START + timedelta(seconds=draw.randrange(86400))
     while instant < END:

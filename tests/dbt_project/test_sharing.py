@@ -11,12 +11,28 @@ from typing import Any
 
 import pytest
 from allocation_reference import control_totals, random_bill
-from sharing_reference import share, split
+from sharing_reference import settle, share, split, spread
+from tiers_reference import PriceList, Tier, rerate
 
 JANUARY, FEBRUARY, MID_JANUARY = date(2026, 1, 1), date(2026, 2, 1), date(2026, 1, 16)
 BILL = "aws_cur__line_items"
 CUSTOMERS = ("alpha", "beta", "gamma")
 BENEFITS = ("owner", "payer", "pro_rata")
+VOLUME_BENEFITS = ("as_billed", "pro_rata", "payer")
+
+
+def _tiers(*prices: str) -> tuple[Tier, ...]:
+    bounds = [Decimal(0), *(Decimal(50_000) * 10**step for step in range(len(prices) - 1)), None]
+    return tuple(Tier(low, high, Decimal(price)) for low, high, price in zip(bounds, bounds[1:], prices, strict=False))
+
+
+# Amazon S3 by SKU alone; two matches of EC2 that share one pool; a list of one tier, which pools nothing.
+LISTS = (
+    PriceList("AmazonS3", _tiers("0.023", "0.022", "0.021"), sku="SKU1"),
+    PriceList("AmazonEC2", _tiers("0.1", "0.09"), sku="SKU1", pool="boxes"),
+    PriceList("AmazonEC2", _tiers("0.1", "0.09"), usage_type="BoxUsage", pool="boxes", currency="USD"),
+    PriceList("AmazonEC2", _tiers("7"), currency="EUR"),
+)
 
 
 def _under(line: dict[str, Any], payer: str, other: str) -> dict[str, Any]:
@@ -27,7 +43,7 @@ def _under(line: dict[str, Any], payer: str, other: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def generated(scratch_warehouse):
     """Eighteen payers in two months, each term of sharing on six of them, accounts of three customers (some changing
-    hands in mid-January, some of nobody), every second payer on the net basis; then the same bills under other payer
+    hands in mid-January, some of nobody), every second payer on the net basis, volume tiers on each term; then the same bills under other payer
     ids (first digit 9), shuffled. One build."""
     chance = random.Random(7)
     bills = [
@@ -40,6 +56,7 @@ def generated(scratch_warehouse):
     again = [_under(line, payer, "9" + payer[1:]) for payer, bill in bills for line in bill]
     chance.shuffle(again)
     benefits = {f"{first}000000{seed:05d}": BENEFITS[seed % 3] for seed in range(18) for first in "09"}
+    volumes = {payer: VOLUME_BENEFITS[int(payer[1:]) // 3 % 3] for payer in benefits}
     net = {payer for payer in benefits if int(payer[1:]) % 2}
 
     accounts = sorted({line["line_item_usage_account_id"] for line in lines} | {"999999999999"})
@@ -65,9 +82,10 @@ def generated(scratch_warehouse):
             BILL: lines + again,
             "catalog__payers": [
                 {"payer_id": payer, "vendor": "aws", "cost_basis": "net" if payer in net else None} | recorded
-                | {"sharing_benefit": None if benefit == "owner" else benefit}
+                | {"sharing_benefit": None if benefit == "owner" else benefit, "volume_benefit": volumes[payer]}
                 for payer, benefit in benefits.items()
             ],
+            "catalog__vendor_prices": [row | recorded for prices in LISTS for row in prices.rows()],
             "catalog__resource_owners": [
                 {"resource_kind": "aws_account", "resource_id": account, "party_id": name} | recorded
                 | {"valid_from": start, "valid_to": end}
@@ -78,7 +96,12 @@ def generated(scratch_warehouse):
         }
     )  # fmt: skip
     warehouse.build("+fct_account_costs +fct_sharing_settlement +int_rating__costs_assigned", "2026-01", "2026-03")
-    return warehouse, share(lines, net, benefits, party)
+    reference = share(lines, net, benefits, party)
+    pro_rata = {payer for payer, benefit in benefits.items() if benefit == "pro_rata"}
+    rerate(reference, lines, LISTS, net, volumes, party, pro_rata)
+    spread(reference, benefits)
+    settle(reference)
+    return warehouse, reference
 
 
 def accounts_seen(warehouse, view: str, first_digit: str = "0") -> dict[tuple[Any, ...], Decimal]:
@@ -112,7 +135,7 @@ def test_who_owes_whom_is_what_the_reference_says(generated):
         lent_amount from fct_sharing_settlement where payer_account_id like '0%'"""
     )
     assert {row[:6]: row[6:] for row in rows} == reference.transfers
-    assert {row[4] for row in rows} == {"ri", "savings_plan", "pro_rata"}
+    assert {row[4] for row in rows} == {"ri", "savings_plan", "volume_tier", "pro_rata"}
 
 
 @pytest.mark.dbt
@@ -133,13 +156,14 @@ def test_the_order_of_the_rows_decides_nothing(generated, view):
 
 @pytest.mark.dbt
 def test_without_sharing_standalone_is_effective(generated):
-    """Fails when standalone differs for a payer in whose month nothing crossed from one customer to another, or such a
+    """Fails when standalone differs for a payer in whose month nothing crossed from one customer to another and no tier is pooled, or such a
     payer does not occur."""
     warehouse, _ = generated
     crossed = set(
         warehouse.rows(
             "select distinct billing_period, payer_account_id from intermediate.int_allocation__commitments_borrowed"
             " where is_across_customers"
+            " union select distinct billing_period, payer_account_id from intermediate.int_allocation__tiers_rerated"
         )
     )
     alone, effective = accounts_seen(warehouse, "standalone"), accounts_seen(warehouse, "effective")
@@ -172,7 +196,13 @@ def small(scratch_warehouse):
         line(1, "3", "B", "A", None),
     ]
     owned = {"resource_kind": "aws_account", "recorded_at": "2026-01-01 00:00:00"}
-    landed = {"source": "aws_cur", "billing_period": JANUARY, "currency": "USD", "amount_landed": "0", "is_current": True}
+    landed = {
+        "source": "aws_cur",
+        "billing_period": JANUARY,
+        "currency": "USD",
+        "amount_landed": "0",
+        "is_current": True,
+    }
     warehouse = scratch_warehouse(
         {
             BILL: lines,
@@ -181,7 +211,8 @@ def small(scratch_warehouse):
                 for account, party in {"A": "alpha", "B": "beta", "C": "alpha"}.items()
             ],
             "delivery_totals": [
-                landed | {"delivery_id": f"d{payer}", "rows_loaded": count} for payer, count in {1: 1, 2: 3, 3: 1}.items()
+                landed | {"delivery_id": f"d{payer}", "rows_loaded": count}
+                for payer, count in {1: 1, 2: 3, 3: 1}.items()
             ],
         }
     )

@@ -1,5 +1,6 @@
 -- Fails when the view `standalone` of a payer's month is anything else than the effective total plus the on-demand price
--- of what one customer used of another's commitments (that usage is paid twice then: on demand, and as unused).
+-- of what one customer used of another's commitments (that usage is paid twice then: on demand, and as unused), and
+-- what pooled tiers saved.
 {{ config(meta={'dagster': {'ref': {'name': 'fct_account_costs'}}}) }}
 
 with
@@ -14,6 +15,9 @@ sides as (
     select billing_period, payer_account_id, currency, -on_demand_cost as amount
     from {{ ref('int_allocation__commitments_borrowed') }}
     where is_across_customers
+    union all
+    select billing_period, payer_account_id, currency, effective_amount - standalone_amount as amount
+    from {{ ref('int_allocation__tiers_rerated') }}
 )
 
 select billing_period, payer_account_id, currency, sum(amount) as difference

@@ -11,6 +11,11 @@ borrowed as (
     where is_across_customers
 ),
 
+tiers as (
+    select * from {{ ref('int_allocation__tiers_rerated') }}
+    where sharing_benefit = 'pro_rata'
+),
+
 terms as (
     select * from {{ ref('int_allocation__payer_terms_tiled') }}
     where sharing_benefit = 'pro_rata'
@@ -45,6 +50,11 @@ alone as (
         billing_period, payer_account_id, to_account_id, currency, 0, sum(effective_cost)
     from borrowed
     where sharing_benefit = 'pro_rata'
+    group by all
+    union all
+    select
+        billing_period, payer_account_id, account_id, currency, 0, sum(standalone_amount - effective_amount)
+    from tiers
     group by all
 ),
 

@@ -1,6 +1,7 @@
 -- What is added to the effective costs to see them as `real` and as `standalone`, in rows of their own that meet the
 -- costs they change by key. `real`: a borrower's borrowed usage rises to its on-demand price. `standalone`: what was
--- borrowed from another customer is usage on demand instead, what was lent to one is unused.
+-- borrowed from another customer is usage on demand instead, what was lent to one is unused, and volume tiers
+-- are filled by the customer's own usage.
 with
 
 transfers as (
@@ -11,6 +12,10 @@ transfers as (
 borrowed as (
     select * from {{ ref('int_allocation__commitments_borrowed') }}
     where is_across_customers
+),
+
+tiers as (
+    select * from {{ ref('int_allocation__tiers_rerated') }}
 ),
 
 raised as (
@@ -53,6 +58,18 @@ unused as (
     from borrowed
 ),
 
+-- On the month's last day, because tiers are filled by a month's usage.
+tiered as (
+    select
+        billing_period, payer_account_id, account_id as sub_account_id, service_name, sku_id,
+        last_day(billing_period) as charge_date, 'Usage' as charge_category, 'on_demand' as component,
+        '-' as commitment_discount_id, 'standalone' as cost_view, pricing_unit, currency, 0 as quantity,
+        cast(null as decimal(38, 18)) as list_cost, 0 as lines_without_list_cost,
+        standalone_amount - effective_amount as amount, 0 as line_count, false as is_upper_bound
+    from tiers
+    where standalone_amount <> effective_amount
+),
+
 repriced as (
     select * from raised
     union all
@@ -61,6 +78,8 @@ repriced as (
     select * from on_demand
     union all
     select * from unused
+    union all
+    select * from tiered
 )
 
 select * from repriced

@@ -1,6 +1,6 @@
 -- What accounts owe each other for what they shared: every step from `effective` to `real`. The borrower pays the
 -- on-demand price of what it borrowed less its effective cost to the owner, or to the payer's own account where the
--- payer keeps the benefit; under pro_rata all is settled with the payer's account. Nobody pays itself.
+-- payer keeps the benefit; what is spread over a pool of accounts is settled with the payer's account. Nobody pays itself.
 with
 
 borrowed as (
@@ -11,6 +11,14 @@ borrowed as (
 spread as (
     select * from {{ ref('int_allocation__benefits_spread') }}
     where real_amount <> effective_amount and account_id <> payer_account_id
+),
+
+tiers as (
+    select * from {{ ref('int_allocation__tiers_rerated') }}
+    where
+        sharing_benefit <> 'pro_rata'
+        and real_amount <> effective_amount
+        and account_id <> payer_account_id
 ),
 
 owed as (
@@ -49,11 +57,32 @@ balanced as (
     from spread
 ),
 
+tiered as (
+    select
+        billing_period,
+        payer_account_id,
+        case when real_amount > effective_amount then account_id else payer_account_id end as from_account_id,
+        case when real_amount > effective_amount then payer_account_id else account_id end as to_account_id,
+        'volume_tier' as mechanism,
+        '-' as commitment_discount_id,
+        service_name,
+        sku_id,
+        last_day(billing_period) as charge_date,
+        pricing_unit,
+        currency,
+        {{ vendor_amount('sum(abs(real_amount - effective_amount))') }} as amount,
+        {{ vendor_amount('0') }} as lent_amount
+    from tiers
+    group by all
+),
+
 transfers as (
     select * from owed
     where from_account_id <> to_account_id
     union all
     select * from balanced
+    union all
+    select * from tiered
 )
 
 select * from transfers
