@@ -16,6 +16,7 @@ select
     currency,
     cost_view,
     origin_account_id,
+    allocation_rule_id,
     count(*) as row_count
 from {{ ref('fct_account_costs') }}
 group by all

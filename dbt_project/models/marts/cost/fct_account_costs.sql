@@ -17,6 +17,10 @@ transfers as (
     where amount <> 0
 ),
 
+shared as (
+    select * from {{ ref('int_allocation__charges_shared') }}
+),
+
 -- `real` and `standalone` start as `effective`.
 cost_views as (
     select 'billed' as cost_view
@@ -91,6 +95,9 @@ summed as (
         pricing_unit,
         currency,
         '-' as origin_account_id,
+        '-' as allocation_rule_id,
+        cast(null as varchar) as allocation_method,
+        cast(null as decimal(38, 12)) as allocation_ratio,
         cast(sum(quantity) as decimal(38, 18)) as quantity,
         {{ vendor_amount('case when sum(lines_without_list_cost) = 0 then sum(list_cost) end') }} as list_cost,
         {{ vendor_amount('sum(amount)') }} as amount,
@@ -125,6 +132,9 @@ settlements as (
         pricing_unit,
         currency,
         origin_account_id,
+        '-' as allocation_rule_id,
+        cast(null as varchar) as allocation_method,
+        cast(null as decimal(38, 12)) as allocation_ratio,
         cast(0 as decimal(38, 18)) as quantity,
         cast(null as decimal(38, 18)) as list_cost,
         {{ vendor_amount('sum(settled_amount)') }} as amount,
@@ -134,6 +144,35 @@ settlements as (
     group by all
 ),
 
+-- A shared charge moves on the month's last day, alike in every view but the bill's own.
+allocated as (
+    select
+        shared.billing_period,
+        shared.payer_account_id,
+        shared.account_id as sub_account_id,
+        shared.service_name,
+        shared.sku_id,
+        last_day(shared.billing_period) as charge_date,
+        shared.charge_category,
+        'shared' as component,
+        '-' as commitment_discount_id,
+        cost_views.cost_view,
+        '-' as pricing_unit,
+        shared.currency,
+        shared.origin_account_id,
+        shared.allocation_rule_id,
+        shared.allocation_method,
+        shared.allocation_ratio,
+        cast(0 as decimal(38, 18)) as quantity,
+        cast(null as decimal(38, 18)) as list_cost,
+        shared.amount,
+        0 as line_count,
+        false as is_upper_bound
+    from shared
+    inner join cost_views
+        on cost_views.cost_view <> 'billed'
+),
+
 -- Nothing remains of a fee wholly used or an upfront fee amortised elsewhere; the bill itself is kept line for line.
 kept as (
     select * from summed
@@ -141,6 +180,8 @@ kept as (
     union all
     select * from settlements
     where amount <> 0
+    union all
+    select * from allocated
 ),
 
 costs as (
@@ -164,6 +205,9 @@ costs as (
         currency,
         cast(line_count as bigint) as line_count,
         origin_account_id,
+        allocation_rule_id,
+        allocation_method,
+        allocation_ratio,
         is_upper_bound
     from kept
 )
