@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from allocation_reference import control_totals, random_bill
+from shared_charges_reference import Rule, share_charges
 from sharing_reference import settle, share, split, spread
 from tiers_reference import PriceList, Tier, rerate
 
@@ -40,11 +41,25 @@ def _under(line: dict[str, Any], payer: str, other: str) -> dict[str, Any]:
     return {key: value.replace(payer, other) if isinstance(value, str) else value for key, value in line.items()}
 
 
+def _rules(payer: str, bills: list[list[dict[str, Any]]]) -> list[Rule]:
+    """Support and tax away from the payer, a step-down of one account's part, a rule at two decimals."""
+    accounts = sorted({line["line_item_usage_account_id"] for bill in bills for line in bill})
+    other = next(account for account in accounts if account != payer)
+    views = ("", "billed", "real", "standalone")
+    return [
+        Rule(f"{payer}-1", payer, 2, "proportional", driver=views[int(payer) % 4], category="Tax"),
+        Rule(f"{payer}-2", payer, 1, "even", service="AmazonS3", category="Credit", account=payer, scale=2),
+        Rule(f"{payer}-3", payer, 2, "fixed", category="Adjustment", targets=((other, "2"), (payer, ""), ("Z", "0.5"))),
+        Rule(f"{payer}-4", payer, 3, "even", category="Adjustment", account=other),
+    ]
+
+
 @pytest.fixture(scope="module")
 def generated(scratch_warehouse):
     """Eighteen payers in two months, each term of sharing on six of them, accounts of three customers (some changing
-    hands in mid-January, some of nobody), every second payer on the net basis, volume tiers on each term; then the same bills under other payer
-    ids (first digit 9), shuffled. One build."""
+    hands in mid-January, some of nobody), every second payer on the net basis, volume tiers on each term,
+    charges shared by four rules; then the same bills under other payer
+    ids (one digit more), shuffled. One build."""
     chance = random.Random(7)
     bills = [
         (payer, random_bill(400 + seed, payer, month, lines=60 + 10 * seed))
@@ -53,11 +68,11 @@ def generated(scratch_warehouse):
         for month in (JANUARY, FEBRUARY)
     ]
     lines = [line for _, bill in bills for line in bill]
-    again = [_under(line, payer, "9" + payer[1:]) for payer, bill in bills for line in bill]
+    again = [_under(line, payer, payer + "9") for payer, bill in bills for line in bill]
     chance.shuffle(again)
-    benefits = {f"{first}000000{seed:05d}": BENEFITS[seed % 3] for seed in range(18) for first in "09"}
-    volumes = {payer: VOLUME_BENEFITS[int(payer[1:]) // 3 % 3] for payer in benefits}
-    net = {payer for payer in benefits if int(payer[1:]) % 2}
+    benefits = {f"0000000{seed:05d}{last}": BENEFITS[seed % 3] for seed in range(18) for last in ("", "9")}
+    volumes = {payer: VOLUME_BENEFITS[int(payer[:12]) // 3 % 3] for payer in benefits}
+    net = {payer for payer in benefits if int(payer[:12]) % 2}
 
     accounts = sorted({line["line_item_usage_account_id"] for line in lines} | {"999999999999"})
     owners: dict[str, list[tuple[date, date, str]]] = defaultdict(list)
@@ -71,11 +86,16 @@ def generated(scratch_warehouse):
             spans = [(date(1900, 1, 1), date(9999, 12, 31), first)]
         owners[account] = spans
         if account.startswith("0000000"):
-            owners["9" + account[1:]] = spans
+            owners[account + "9"] = spans
 
     def party(account: str, day: date) -> str:
         return next((name for start, end, name in owners[account] if start <= day < end), f"account {account}")
 
+    rules = [
+        rule
+        for payer in sorted({payer for payer, _ in bills})
+        for rule in _rules(payer, [bill for owner, bill in bills if owner == payer])
+    ]
     recorded = {"recorded_at": "2026-01-01 00:00:00"}
     warehouse = scratch_warehouse(
         {
@@ -86,6 +106,9 @@ def generated(scratch_warehouse):
                 for payer, benefit in benefits.items()
             ],
             "catalog__vendor_prices": [row | recorded for prices in LISTS for row in prices.rows()],
+            "catalog__allocation_rules": [
+                row | recorded for rule in rules for row in (rule.row(), _under(rule.row(), rule.payer, rule.payer + "9"))
+            ],
             "catalog__resource_owners": [
                 {"resource_kind": "aws_account", "resource_id": account, "party_id": name} | recorded
                 | {"valid_from": start, "valid_to": end}
@@ -101,15 +124,19 @@ def generated(scratch_warehouse):
     rerate(reference, lines, LISTS, net, volumes, party, pro_rata)
     spread(reference, benefits)
     settle(reference)
-    return warehouse, reference
+    moved = share_charges(reference, lines, net, rules)
+    for (month, payer, _, _, account, _, _, _, currency), amount in moved.items():
+        for view in (reference.effective, reference.real, reference.standalone):
+            view[month, payer, account, currency] += amount
+    return warehouse, reference, moved
 
 
-def accounts_seen(warehouse, view: str, first_digit: str = "0") -> dict[tuple[Any, ...], Decimal]:
+def accounts_seen(warehouse, view: str, digits: int = 12) -> dict[tuple[Any, ...], Decimal]:
     rows = warehouse.rows(
         """select billing_period, payer_account_id, sub_account_id, currency, sum(amount) from fct_account_costs
-        where cost_view = ? and starts_with(payer_account_id, ?) group by all""",
+        where cost_view = ? and length(payer_account_id) = ? group by all""",
         view,
-        first_digit,
+        digits,
     )
     return {tuple(key): amount for *key, amount in rows if amount}
 
@@ -119,7 +146,7 @@ def accounts_seen(warehouse, view: str, first_digit: str = "0") -> dict[tuple[An
 def test_every_account_carries_what_the_reference_says(generated, view):
     """Fails when sharing is settled or a customer is seen alone otherwise than money.md section 4 says; the build before
     it fails when a view does not sum, or real is not effective + paid - received."""
-    warehouse, reference = generated
+    warehouse, reference, _ = generated
     expected = {key: amount for key, amount in getattr(reference, view).items() if amount}
     found = accounts_seen(warehouse, view)
     assert {key: (found.get(key), expected.get(key)) for key in found.keys() ^ expected.keys()} == {}
@@ -129,27 +156,43 @@ def test_every_account_carries_what_the_reference_says(generated, view):
 @pytest.mark.dbt
 def test_who_owes_whom_is_what_the_reference_says(generated):
     """Fails when a transfer has another amount, direction or mechanism, is missing, or one too many is there."""
-    warehouse, reference = generated
+    warehouse, reference, _ = generated
     rows = warehouse.rows(
         """select billing_period, payer_account_id, from_account_id, to_account_id, mechanism, currency, amount,
-        lent_amount from fct_sharing_settlement where payer_account_id like '0%'"""
+        lent_amount from fct_sharing_settlement where length(payer_account_id) = 12"""
     )
     assert {row[:6]: row[6:] for row in rows} == reference.transfers
     assert {row[4] for row in rows} == {"ri", "savings_plan", "volume_tier", "pro_rata"}
 
 
 @pytest.mark.dbt
+@pytest.mark.parametrize("view", ["effective", "owner", "real", "standalone"])
+def test_shared_charges_move_as_the_reference_moves_them(generated, view):
+    """Fails when a rule takes, splits or passes on a charge otherwise than money.md section 4 says, in any view."""
+    warehouse, _, moved = generated
+    rows = warehouse.rows(
+        """select billing_period, payer_account_id, allocation_rule_id, origin_account_id, sub_account_id, service_name,
+        sku_id, charge_category, currency, amount from fct_account_costs
+        where component = 'shared' and cost_view = ? and length(payer_account_id) = 12""",
+        view,
+    )
+    found = {row[:9]: row[9] for row in rows}
+    assert {
+        key: (found.get(key), moved.get(key)) for key in found.keys() | moved.keys() if found.get(key) != moved.get(key)
+    } == {}
+    assert {key[2][-1] for key in found} == {"1", "2", "3", "4"}
+
+
+@pytest.mark.dbt
 @pytest.mark.parametrize("view", ["effective", "real", "standalone"])
 def test_the_order_of_the_rows_decides_nothing(generated, view):
-    """Fails when shuffled lines of the same month, under another payer's id, give other costs (fault 52)."""
-    warehouse, _ = generated
-
-    def plain(account: str) -> str:
-        return "0" + account[1:] if account.startswith("9000000") else account
+    """Fails when shuffled lines of the same month, under another payer's id, give other costs (fault 52). The other
+    ids sort like the first ones, because ties go by key."""
+    warehouse, *_ = generated
 
     shuffled = {
-        (period, plain(payer), plain(account), currency): amount
-        for (period, payer, account, currency), amount in accounts_seen(warehouse, view, "9").items()
+        (period, payer[:12], account[:12], currency): amount
+        for (period, payer, account, currency), amount in accounts_seen(warehouse, view, 13).items()
     }
     assert shuffled == accounts_seen(warehouse, view)
 
@@ -158,7 +201,7 @@ def test_the_order_of_the_rows_decides_nothing(generated, view):
 def test_without_sharing_standalone_is_effective(generated):
     """Fails when standalone differs for a payer in whose month nothing crossed from one customer to another and no tier is pooled, or such a
     payer does not occur."""
-    warehouse, _ = generated
+    warehouse, *_ = generated
     crossed = set(
         warehouse.rows(
             "select distinct billing_period, payer_account_id from intermediate.int_allocation__commitments_borrowed"
