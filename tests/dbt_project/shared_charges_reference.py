@@ -1,5 +1,5 @@
-"""Shared charges once more in plain Python and Decimal, from money.md section 4 and without SQL: rules in order, each on
-what the ones before left or brought, parts by largest remainder."""
+"""Shared charges once more in plain Python and Decimal, from money.md section 4 and without SQL: rules in order, each
+on what the ones before left or brought, parts by largest remainder."""
 
 from __future__ import annotations
 

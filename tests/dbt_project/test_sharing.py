@@ -107,7 +107,9 @@ def generated(scratch_warehouse):
             ],
             "catalog__vendor_prices": [row | recorded for prices in LISTS for row in prices.rows()],
             "catalog__allocation_rules": [
-                row | recorded for rule in rules for row in (rule.row(), _under(rule.row(), rule.payer, rule.payer + "9"))
+                row | recorded
+                for rule in rules
+                for row in (rule.row(), _under(rule.row(), rule.payer, rule.payer + "9"))
             ],
             "catalog__resource_owners": [
                 {"resource_kind": "aws_account", "resource_id": account, "party_id": name} | recorded
@@ -144,8 +146,8 @@ def accounts_seen(warehouse, view: str, digits: int = 12) -> dict[tuple[Any, ...
 @pytest.mark.dbt
 @pytest.mark.parametrize("view", ["effective", "real", "standalone"])
 def test_every_account_carries_what_the_reference_says(generated, view):
-    """Fails when sharing is settled or a customer is seen alone otherwise than money.md section 4 says; the build before
-    it fails when a view does not sum, or real is not effective + paid - received."""
+    """Fails when sharing is settled or a customer is seen alone otherwise than money.md section 4 says; the build
+    before it fails when a view does not sum, or real is not effective + paid - received."""
     warehouse, reference, _ = generated
     expected = {key: amount for key, amount in getattr(reference, view).items() if amount}
     found = accounts_seen(warehouse, view)
@@ -199,8 +201,8 @@ def test_the_order_of_the_rows_decides_nothing(generated, view):
 
 @pytest.mark.dbt
 def test_without_sharing_standalone_is_effective(generated):
-    """Fails when standalone differs for a payer in whose month nothing crossed from one customer to another and no tier is pooled, or such a
-    payer does not occur."""
+    """Fails when standalone differs for a payer in whose month nothing crossed from one customer to another
+    and no tier is pooled, or such a payer does not occur."""
     warehouse, *_ = generated
     crossed = set(
         warehouse.rows(
@@ -261,7 +263,8 @@ def small(scratch_warehouse):
     )
     done = warehouse.dbt(
         "build", "--select", "+fct_sharing_settlement", "+fct_account_costs", "dim_account", "--exclude-resource-type",
-        "unit_test", "--indirect-selection", "buildable", "--event-time-start", "2026-01-01", "--event-time-end", "2026-02-01",
+        "unit_test", "--indirect-selection", "buildable",
+        "--event-time-start", "2026-01-01", "--event-time-end", "2026-02-01",
     )  # fmt: skip
     assert done.returncode == 1, done.stdout
     return warehouse, {
@@ -271,7 +274,7 @@ def small(scratch_warehouse):
 
 @pytest.mark.dbt
 def test_a_missing_price_holds_the_month_and_is_named(small):
-    """Fails when something borrowed without a price lets the month pass, counts as free, or cannot be found (fault 47)."""
+    """Fails when something borrowed without a price lets the month pass, counts as free, or is not named (fault 47)."""
     warehouse, failed = small
     assert failed == {"assert_every_borrowed_hour_has_a_price"}
     assert warehouse.rows(

@@ -1,5 +1,5 @@
-"""Volume tiers once more in plain Python and Decimal, from money.md section 4 and without SQL: what usage in pooled tiers
-costs each customer alone, and what the payer's term volume_benefit makes of the saving."""
+"""Volume tiers once more in plain Python and Decimal, from money.md section 4 and without SQL: what usage in pooled
+tiers costs each customer alone, and what the payer's term volume_benefit makes of the saving."""
 
 from __future__ import annotations
 
