@@ -91,7 +91,7 @@ def charge_day(line: Line) -> date:
 
 def allocate(lines: Iterable[Line], net_payers: set[str]) -> dict[Key, Carried]:
     """Rows of fct_account_costs in the views billed, effective and owner by key (period, day, payer, account,
-    service, sku, category, component, commitment, view, unit, currency); rows that are all zero only in the view billed."""
+    service, sku, category, component, commitment, view, unit, currency); rows that are all zero only in billed."""
     carried: dict[Key, Carried] = defaultdict(Carried)
     for line in lines:
         kind, user = line["line_item_line_item_type"], line["line_item_usage_account_id"]

@@ -171,7 +171,8 @@ def test_what_accounts_really_cost_is_settled_invoiced_and_explained(tmp_path: P
 
     views = marts.execute(
         """select cost_view, list(amount order by account) from (select cost_view, sub_account_id as account,
-        sum(amount) as amount from fct_account_costs group by all having sum(amount) <> 0) as costs group by all order by all"""
+        sum(amount) as amount from fct_account_costs group by all having sum(amount) <> 0) as costs
+        group by all order by all"""
     ).fetchall()
     assert views == [
         ("billed", money("962.20", "689.88")),
