@@ -127,7 +127,7 @@ def faulty(scratch_warehouse):
     )
     done = warehouse.dbt(
         "build", "--select", "+dim_account", "--exclude-resource-type", "unit_test",
-        "--indirect-selection", "cautious", "--event-time-start", "2026-01-01", "--event-time-end", "2026-02-01",
+        "--event-time-start", "2026-01-01", "--event-time-end", "2026-02-01",
     )  # fmt: skip
     assert done.returncode == 1, done.stdout
     failed = {word for row in done.stdout.splitlines() if "FAIL " in row for word in row.split() if "assert_" in word}

@@ -263,8 +263,7 @@ def small(scratch_warehouse):
     )
     done = warehouse.dbt(
         "build", "--select", "+fct_sharing_settlement", "+fct_account_costs", "dim_account", "--exclude-resource-type",
-        "unit_test", "--indirect-selection", "cautious",
-        "--event-time-start", "2026-01-01", "--event-time-end", "2026-02-01",
+        "unit_test", "--event-time-start", "2026-01-01", "--event-time-end", "2026-02-01",
     )  # fmt: skip
     assert done.returncode == 1, done.stdout
     return warehouse, {
