@@ -248,9 +248,7 @@ def _numbering(connection: duckdb.DuckDBPyConnection, month: Month) -> Answer:
 
 def prefix_of(connection: duckdb.DuckDBPyConnection, seller_id: str) -> str | None:
     """The seller's invoice prefix, None where it has none."""
-    found = _rows(
-        connection, "select invoice_prefix from staging.stg_catalog__parties where party_id = ?", seller_id
-    )
+    found = _rows(connection, "select invoice_prefix from staging.stg_catalog__parties where party_id = ?", seller_id)
     return found[0][0] if found else None
 
 

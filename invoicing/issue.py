@@ -62,16 +62,17 @@ def drafts(connection: duckdb.DuckDBPyConnection, seller_id: str, period: date) 
 
 
 def fx_rates(connection: duckdb.DuckDBPyConnection, seller_id: str, period: date) -> list[Json]:
-    """The exchange rates of the seller's edges in the month, which are locked from now on."""
-    return plain(
-        _rows(
-            connection,
-            "select agreement_id, service_period, from_currency, rate from intermediate.int_rating__edge_rates"
-            " where seller_id = ? and service_period = ? order by agreement_id, from_currency",
-            seller_id,
-            period,
-        )
+    """The exchange rates of the seller's edges in the month, which are locked from now on; ANY is a fixed rate."""
+    by_source = (
+        "select agreement_id, service_period, from_currency, rate from intermediate.int_rating__edge_rates"
+        " join staging.stg_catalog__agreements using (agreement_id) where seller_id = ? and service_period = ?"
     )
+    fixed = (
+        "select agreement_id, cast(? as date) as service_period, 'ANY' as from_currency, fx_fixed_rate as rate"
+        " from staging.stg_catalog__agreements where seller_id = ? and fx_fixed_rate is not null"
+    )
+    query = f"{by_source} union all {fixed} order by agreement_id, from_currency"
+    return plain(_rows(connection, query, seller_id, period, period, seller_id))
 
 
 def with_numbers(contents: Sequence[Json], head: Head, prefix: str, issued_at: datetime) -> list[Json]:

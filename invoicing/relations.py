@@ -61,12 +61,16 @@ def _lines(content: Json) -> Iterator[Row]:
     shared = {name: content[name] for name in _SHARED}
     for line in content["lines"]:
         corrects = line["corrects_line_id"]
-        yield shared | _typed(line) | {
-            "invoice_id": number,
-            "line_id": f"{number}/{line['line_number']}",
-            "invoice_period": _first_day(content["invoice_period"]),
-            "corrects_invoice_id": corrects.rpartition("/")[0] if corrects else None,
-        }
+        yield (
+            shared
+            | _typed(line)
+            | {
+                "invoice_id": number,
+                "line_id": f"{number}/{line['line_number']}",
+                "invoice_period": _first_day(content["invoice_period"]),
+                "corrects_invoice_id": corrects.rpartition("/")[0] if corrects else None,
+            }
+        )
 
 
 def _tax_rates(entry: Entry, content: Json, voided_by: dict[str, str]) -> Iterator[Row]:

@@ -1,7 +1,7 @@
 """The waterfall behind one invoice line, by keys in the marts (money.md section 11). Only selects; nothing is computed.
 
-    line -> rated charge -> edges above -> allocated cost -> vendor lines        -> delivered files
-                         -> metered usage                 -> samples of a meter  -> delivered files
+line -> rated charge -> edges above -> allocated cost -> vendor lines        -> delivered files
+                     -> metered usage                 -> samples of a meter  -> delivered files
 """
 
 from __future__ import annotations

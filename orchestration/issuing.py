@@ -101,9 +101,7 @@ def _need_warehouse(settings: Settings) -> None:
         raise BadSetting(f"no warehouse at {settings.warehouse_path}: `meterhouse run --period YYYY-MM` makes one")
 
 
-def _issued_before(
-    settings: Settings, ledger: Ledger, seller_id: str, period: str, tell: Tell, show: bool
-) -> Closing:
+def _issued_before(settings: Settings, ledger: Ledger, seller_id: str, period: str, tell: Tell, show: bool) -> Closing:
     """A month that the ledger has: what a killed issue left undone is completed, and nothing gets a second number."""
     entry = next(entry for entry in reversed(ledger.of(seller_id)) if entry.closes and entry.period <= period)
     interrupted = ledger.complete(seller_id) or (show and not _shown(settings, ledger))

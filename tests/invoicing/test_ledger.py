@@ -147,7 +147,8 @@ def test_a_kill_at_any_point_leaves_the_old_state_or_the_new(storage: Storage, s
     """Faults 59, 61. Fails when a killed issue leaves half an entry, or the next one gives a number twice or skips."""
     append(Ledger(storage), "2026-01")
     environment = os.environ | {"METERHOUSE_FAULT": f"{stage}:1", "PYTHONPATH": str(ROOT)}
-    died = subprocess.run([sys.executable, "-c", KILLED, storage.uri], env=environment, capture_output=True, check=False)
+    command = [sys.executable, "-c", KILLED, storage.uri]
+    died = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()[-2000:]
     ledger = Ledger(storage)
     assert ledger.verify() == []

@@ -4,8 +4,6 @@ A person starts the job `issue` with a seller, or the schedule does on its day. 
 write itself: a failed check stops only its own run.
 """
 
-from __future__ import annotations
-
 import dagster as dg
 
 from orchestration import warehouse

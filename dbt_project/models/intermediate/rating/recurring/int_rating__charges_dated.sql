@@ -16,8 +16,8 @@ edges as (
     select * from {{ ref('int_rating__edges_dated') }}
 ),
 
-fx_rates as (
-    select * from {{ ref('int_rating__fx_rates') }}
+edge_rates as (
+    select * from {{ ref('int_rating__edge_rates') }}
 ),
 
 parts as (
@@ -56,7 +56,7 @@ edged as (
         cast(
             case
                 when counted.plan_currency = edges.currency then 1
-                else coalesce(edges.fx_fixed_rate, fx_rates.rate)
+                else coalesce(edge_rates.rate, edges.fx_fixed_rate)
             end as decimal(38, 12)
         ) as fx_rate
     from counted
@@ -64,11 +64,10 @@ edged as (
         on counted.seller_id = edges.seller_id
         and counted.buyer_id = edges.buyer_id
         and {{ valid_on('edges', 'counted.part_from') }}
-    left join fx_rates
-        on counted.plan_currency = fx_rates.from_currency
-        and edges.currency = fx_rates.to_currency
-        and counted.service_period = fx_rates.service_period
-        and edges.fx_source = fx_rates.fx_source
+    left join edge_rates
+        on edges.agreement_id = edge_rates.agreement_id
+        and counted.service_period = edge_rates.service_period
+        and edge_rates.from_currency in (counted.plan_currency, 'ANY')
 ),
 
 reasoned as (
