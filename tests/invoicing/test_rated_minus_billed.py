@@ -54,5 +54,9 @@ def test_late_usage_and_a_restatement_come_out_as_corrections(tmp_path: Path) ->
     assert lines(house, "2026-03") == [("2026-01", -30, Decimal("-3.00"), "Correction", "draft")]
     drafted = marts(house, "select document_type, refers_to, net_amount from fct_invoices where status = 'draft'")
     assert drafted == [{"document_type": "credit_note", "refers_to": "ACME-2026-000001", "net_amount": Decimal(-3)}]
-    assert house.issue("2026-04-03", "2026-03")["status"] == "issued"
-    assert house("2026-04-03", "verify") == {"entries": 3, "files": 10, "problems": []}
+    held = house.issue("2026-04-03", "2026-03", "--dry-run", expect=1)
+    assert [gate["name"] for gate in held["gates"] if not gate["passed"]] == ["sources"]  # nothing came for March
+    third = house.issue("2026-04-03", "2026-03", "--dry-run", "--waive", "sources", "--why", "closed in March")
+    assert [invoice["invoice_number"] for invoice in third["invoices"]] == ["ACME-2026-000003"]
+    verified = house("2026-04-03", "verify")
+    assert (verified["entries"], verified["problems"]) == (2, [])
