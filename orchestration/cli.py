@@ -85,8 +85,13 @@ def say(report: Any) -> None:
             )
         else:
             output.print(f"{outcome.name}: [red]failed[/red] after {outcome.seconds:.0f} s")
+        for check in outcome.warnings:
+            output.print(f"  warning: {escape(check)} says no (see it in the UI: make ui)")
+        if outcome.status == "failed":
             for check in outcome.failed_checks:
                 output.print(f"  check {escape(check)} says no")
+            for row in outcome.failing_rows:
+                output.print(f"    {escape(row)}")
             if outcome.failed_checks:
                 output.print("  See the check in the UI (make ui); repair the input or the catalog, then run again.")
             else:
@@ -97,7 +102,7 @@ def show_invoices(found: Sequence[dict[str, Any]]) -> None:
     from orchestration import tables
 
     columns = ["invoice_period", "seller_id", "buyer_id", "document_type", "status", "net_amount", "tax_amount"]
-    print_table(f"{len(found)} invoices", tables.with_digits(found), [*columns, "total_amount", "currency"])
+    print_table(f"{len(found)} invoices", found, [*columns, "total_amount", "currency"])
     for currency, amount in tables.net_by_currency(found).items():
         output.print(f"net {currency}: {text_of(amount)}")
 

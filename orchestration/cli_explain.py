@@ -110,5 +110,5 @@ def explain(
             output.print(f"no invoice line {escape(line)}")
         for step in steps:
             left_out = f", the first {len(step.rows)} of {step.total}" if step.total > len(step.rows) else ""
-            print_table(f"{step.name}{left_out}", step.rows, list(step.rows[0]) if step.rows else ["none"])
+            print_table(f"{step.name}{left_out}", step.rows, list(step.rows[0]) if step.rows else ["none"], exact=True)
     raise typer.Exit(0 if steps else 1)

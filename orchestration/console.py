@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -32,18 +34,25 @@ def print_json(value: Any) -> None:
 
 
 def text_of(value: Any) -> str:
-    """A cell: decimals without needless zeros, two at least; names as they are, never as markup."""
+    """A cell: months as YYYY-MM, decimals without needless zeros, two at least; names never as markup."""
+    if isinstance(value, date) and value.day == 1:
+        return f"{value:%Y-%m}"
     if isinstance(value, Decimal):
         whole, point, fraction = f"{value:f}".partition(".")
         return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}" if point else whole
     return escape("" if value is None else str(value))
 
 
-def print_table(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
+def print_table(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str], exact: bool = False) -> None:
+    """Prints the columns of rows; amounts as the currency of their row has them, or with every digit."""
+    from orchestration import tables
+
     table = Table(title=title, title_justify="left")
+    numbers = {name for row in rows for name, value in row.items() if isinstance(value, Decimal | int)}
+    rows = rows if exact else tables.with_digits(rows)
     for column in columns:
-        numeric = any(isinstance(row.get(column), Decimal | int) for row in rows)
-        heading = column.replace("invoice_period", "period").replace("document_", "").removesuffix("_id")
+        numeric = column in numbers
+        heading = re.sub("^(invoice|billing)_period$", "period", column).replace("document_", "").removesuffix("_id")
         table.add_column(
             heading.removesuffix("_amount").replace("_", " "), justify="right" if numeric else "left", overflow="fold"
         )

@@ -5,14 +5,13 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import duckdb
 from iso4217 import Currency
 
 Row = dict[str, Any]
-AMOUNTS = ("net_amount", "tax_amount", "total_amount")
 _MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]()#+!|~"} | {"\n": " ", "\r": " "})
 
 
@@ -28,6 +27,18 @@ def exists(connection: duckdb.DuckDBPyConnection, mart: str) -> bool:
     return connection.execute(query, [mart]).fetchone() is not None
 
 
+def failing_rows(connection: duckdb.DuckDBPyConnection, checks: Sequence[str], limit: int = 5) -> list[str]:
+    """What failed checks ("name on asset") found, of those that keep it in `test_failures`; columns as text."""
+    kept = {name for (name,) in connection.execute(
+        "select table_name from information_schema.tables where table_schema = 'test_failures'"
+    ).fetchall()}  # fmt: skip
+    return [
+        ", ".join(f"{column} {value}" for column, value in row.items())
+        for name in sorted({check.split(" on ")[0] for check in checks} & kept)
+        for row in rows(connection, f'select * from test_failures."{name}" order by all limit {limit:d}')
+    ]
+
+
 def invoices(connection: duckdb.DuckDBPyConnection, months: Sequence[date]) -> list[Row]:
     """Invoices of the months (all where none is named), in the order a person looks for them."""
     return rows(
@@ -39,11 +50,20 @@ def invoices(connection: duckdb.DuckDBPyConnection, months: Sequence[date]) -> l
 
 
 def with_digits(found: Sequence[Row]) -> list[Row]:
-    """Invoices with their amounts, which are rounded already, shown with as many digits as the currency has."""
+    """Rows with their amounts as text for people: thousands set off, as many digits as the row's currency has.
+
+    Display only: issued and drafted amounts are rounded already, hops are shown to the minor unit (half away from
+    zero) and are exact in `--json` and in the mart.
+    """
 
     def shown(row: Row) -> Row:
-        one = Decimal(1).scaleb(-(Currency(row["currency"]).exponent or 0))
-        return row | {name: row[name] if row[name] is None else row[name].quantize(one) for name in AMOUNTS}
+        digits = Currency(row["currency"]).exponent or 0
+        one = Decimal(1).scaleb(-digits)
+        return row | {
+            name: f"{value.quantize(one, ROUND_HALF_UP):,.{digits}f}"
+            for name, value in row.items()
+            if isinstance(value, Decimal)
+        }
 
     return [shown(row) for row in found]
 
@@ -99,13 +119,22 @@ def unexplained(found: Sequence[Row]) -> list[Row]:
 
 
 def hops(found: Sequence[Row]) -> list[Row]:
-    """One row per period, source, account and currency with a column per hop; what is zero throughout is left out."""
+    """One row per period, source, account and currency with a column per hop; what is zero throughout is left out.
+
+    Only bills keep their accounts: subscriptions and rounding have one per seller or agreement and are added up.
+    """
     pivoted: dict[tuple[Any, ...], Row] = {}
+    names = list(dict.fromkeys(row["hop"] for row in sorted(found, key=lambda row: row["hop_number"])))
+    billed = {(row["source"], row["account"]) for row in found if row["hop"] == "delivered" and row["amount"]}
+    sources = {source for source, _ in billed}
     for row in found:
-        key = (row["billing_period"], row["source"], row["account"], row["currency"])
-        line = pivoted.setdefault(key, {"billing_period": key[0], "source": key[1], "account": key[2]})
-        line[row["hop"]] = row["amount"]
-        left = line.pop("unexplained", Decimal(0)) + row["unexplained"]
-        line.pop("currency", None)
-        line |= {"unexplained": left, "currency": key[3]}  # the last columns
-    return [line for line in pivoted.values() if any(isinstance(v, Decimal) and v for v in line.values())]
+        account = row["account"] if row["source"] in sources else "all"
+        key = (row["billing_period"], row["source"], account, row["currency"])
+        line = pivoted.setdefault(key, dict.fromkeys(names, Decimal(0)) | {"unexplained": Decimal(0)})
+        line[row["hop"]] += row["amount"]
+        line["unexplained"] += row["unexplained"]
+    return [
+        {"billing_period": period, "source": source, "account": account} | line | {"currency": currency}
+        for (period, source, account, currency), line in pivoted.items()
+        if any(line.values())
+    ]

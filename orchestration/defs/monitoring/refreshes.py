@@ -31,12 +31,12 @@ month = dg.define_asset_job(
 # Without landing: what a ledger entry or a lost warehouse asks for.
 reference_data_from_lake = dg.define_asset_job(
     "reference_data_from_lake",
-    reference - dg.AssetSelection.assets("catalog"),
+    reference - dg.AssetSelection.groups("inbound"),
     description="Every model without a month, from what the lake has.",
 )
 month_from_lake = dg.define_asset_job(
     "month_from_lake",
-    monthly - dg.AssetSelection.assets(aws_cur, edge),
+    monthly - dg.AssetSelection.groups("inbound"),
     partitions_def=MONTHS,
     description="One month from what the lake and its ledger have: after an issue, and when the warehouse is rebuilt.",
 )

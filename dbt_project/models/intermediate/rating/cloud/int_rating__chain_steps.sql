@@ -19,7 +19,7 @@ agreements as (
     select * from {{ ref('stg_catalog__agreements') }}
 ),
 
-edge_rates as (
+fx_rates as (
     select * from {{ ref('int_rating__edge_rates') }}
 ),
 
@@ -102,7 +102,7 @@ priced_steps as (
         cast(
             case
                 when cost_steps.upstream_currency = cost_steps.currency then 1
-                else coalesce(edge_rates.rate, agreements.fx_fixed_rate)
+                else coalesce(fx_rates.rate, agreements.fx_fixed_rate)
             end as decimal(38, 12)
         ) as fx_rate,
         rules.price_rule_id,
@@ -131,10 +131,10 @@ priced_steps as (
         and cost_steps.sku_id = rules.sku_id
         and cost_steps.charge_category = rules.charge_category
     inner join agreements on cost_steps.agreement_id = agreements.agreement_id
-    left join edge_rates
-        on cost_steps.agreement_id = edge_rates.agreement_id
-        and cost_steps.service_period = edge_rates.service_period
-        and edge_rates.from_currency in (cost_steps.upstream_currency, 'ANY')
+    left join fx_rates
+        on cost_steps.agreement_id = fx_rates.agreement_id
+        and cost_steps.service_period = fx_rates.service_period
+        and fx_rates.from_currency in (cost_steps.upstream_currency, 'ANY')
 )
 
 select * from priced_steps

@@ -16,7 +16,7 @@ edges as (
     select * from {{ ref('int_rating__edges_dated') }}
 ),
 
-edge_rates as (
+fx_rates as (
     select * from {{ ref('int_rating__edge_rates') }}
 ),
 
@@ -56,7 +56,7 @@ edged as (
         cast(
             case
                 when counted.plan_currency = edges.currency then 1
-                else coalesce(edge_rates.rate, edges.fx_fixed_rate)
+                else coalesce(fx_rates.rate, edges.fx_fixed_rate)
             end as decimal(38, 12)
         ) as fx_rate
     from counted
@@ -64,10 +64,10 @@ edged as (
         on counted.seller_id = edges.seller_id
         and counted.buyer_id = edges.buyer_id
         and {{ valid_on('edges', 'counted.part_from') }}
-    left join edge_rates
-        on edges.agreement_id = edge_rates.agreement_id
-        and counted.service_period = edge_rates.service_period
-        and edge_rates.from_currency in (counted.plan_currency, 'ANY')
+    left join fx_rates
+        on edges.agreement_id = fx_rates.agreement_id
+        and counted.service_period = fx_rates.service_period
+        and fx_rates.from_currency in (counted.plan_currency, 'ANY')
 ),
 
 reasoned as (

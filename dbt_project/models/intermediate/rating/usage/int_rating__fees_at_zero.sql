@@ -28,7 +28,7 @@ edges as (
     select * from {{ ref('int_rating__edges_dated') }}
 ),
 
-edge_rates as (
+fx_rates as (
     select * from {{ ref('int_rating__edge_rates') }}
 ),
 
@@ -84,7 +84,7 @@ due as (
         cast(
             case
                 when plans.currency = edges.currency then 1
-                else coalesce(edge_rates.rate, edges.fx_fixed_rate)
+                else coalesce(fx_rates.rate, edges.fx_fixed_rate)
             end as decimal(38, 12)
         ) as fx_rate
     from live
@@ -95,10 +95,10 @@ due as (
         on live.seller_id = edges.seller_id
         and live.buyer_id = edges.buyer_id
         and {{ valid_on('edges', 'live.first_live_date') }}
-    left join edge_rates
-        on edges.agreement_id = edge_rates.agreement_id
-        and live.billing_period = edge_rates.service_period
-        and edge_rates.from_currency in (plans.currency, 'ANY')
+    left join fx_rates
+        on edges.agreement_id = fx_rates.agreement_id
+        and live.billing_period = fx_rates.service_period
+        and fx_rates.from_currency in (plans.currency, 'ANY')
     left join paid
         on live.billing_period = paid.billing_period
         and live.subscription_id = paid.subscription_id

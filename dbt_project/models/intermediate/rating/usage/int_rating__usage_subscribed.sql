@@ -31,7 +31,7 @@ versions as (
     select * from {{ ref('int_rating__price_versions') }}
 ),
 
-edge_rates as (
+fx_rates as (
     select * from {{ ref('int_rating__edge_rates') }}
 ),
 
@@ -81,6 +81,7 @@ charged as (
         usage_charges.asks_for_more,
         edges.agreement_id,
         edges.currency,
+        edges.fx_source,
         edges.fx_fixed_rate
     from covered
     left join plans on covered.plan_id = plans.plan_id
@@ -102,17 +103,17 @@ versioned as (
         versions.asks_for_more as price_asks_for_more,
         case
             when charged.plan_currency = charged.currency then cast(1 as decimal(38, 12))
-            else cast(coalesce(edge_rates.rate, charged.fx_fixed_rate) as decimal(38, 12))
+            else cast(coalesce(fx_rates.rate, charged.fx_fixed_rate) as decimal(38, 12))
         end as fx_rate
     from charged
     left join versions
         on charged.charge_id = versions.charge_id
         and versions.dimension_value in (charged.dimension_value, 'ANY')
         and {{ valid_on('versions', 'charged.usage_date') }}
-    left join edge_rates
-        on charged.agreement_id = edge_rates.agreement_id
-        and charged.service_period = edge_rates.service_period
-        and edge_rates.from_currency in (charged.plan_currency, 'ANY')
+    left join fx_rates
+        on charged.agreement_id = fx_rates.agreement_id
+        and charged.service_period = fx_rates.service_period
+        and fx_rates.from_currency in (charged.plan_currency, 'ANY')
     qualify
         row_number() over (
             partition by
@@ -125,7 +126,7 @@ versioned as (
 
 reasoned as (
     select
-        * exclude (asks_for_more, price_asks_for_more, fx_fixed_rate),
+        * exclude (asks_for_more, price_asks_for_more, fx_source, fx_fixed_rate),
         case
             when charge_id is null then null
             when agreement_id is null then 'no_agreement'
