@@ -47,8 +47,12 @@ def test_late_usage_and_a_restatement_come_out_as_corrections(tmp_path: Path) ->
         ("2026-02", 50, Decimal("5.00"), None, "draft"),
         ("2026-01", 20, Decimal("2.00"), "Correction", "draft"),
     ]
-    second = house.issue("2026-03-03", "2026-02")
-    assert [invoice["invoice_number"] for invoice in second["invoices"]] == ["ACME-2026-000002"]
+    # In Dagster: the gate as a blocking check, a dry run that writes nothing, then the write.
+    assert house.job("2026-03-02", "2026-02", seller="acme") == {"success": False, "made": ["close_gates"]}
+    dry = house.job("2026-03-03", "2026-02", seller="acme", dry_run=True)
+    assert dry == {"success": True, "made": ["close_gates", "issued_invoices"]}
+    assert house("2026-03-03", "verify")["entries"] == 1
+    assert house.job("2026-03-03", "2026-02", seller="acme")["success"]
     units(world, "2026-01-25T12:00:00", -30)
     house.run("2026-04-03", "2026-03")
     assert lines(house, "2026-03") == [("2026-01", -30, Decimal("-3.00"), "Correction", "draft")]
@@ -57,6 +61,6 @@ def test_late_usage_and_a_restatement_come_out_as_corrections(tmp_path: Path) ->
     held = house.issue("2026-04-03", "2026-03", "--dry-run", expect=1)
     assert [gate["name"] for gate in held["gates"] if not gate["passed"]] == ["sources"]  # nothing came for March
     third = house.issue("2026-04-03", "2026-03", "--dry-run", "--waive", "sources", "--why", "closed in March")
-    assert [invoice["invoice_number"] for invoice in third["invoices"]] == ["ACME-2026-000003"]
+    assert [invoice["invoice_number"] for invoice in third["invoices"]] == ["ACME-2026-000003"]  # 2 was Dagster's
     verified = house("2026-04-03", "verify")
     assert (verified["entries"], verified["problems"]) == (2, [])

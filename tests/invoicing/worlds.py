@@ -5,11 +5,14 @@ Its counter starts at 0 on the first of each month, so that a month's usage is w
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.orchestration.command import meterhouse
+from tests.orchestration.command import environment, meterhouse
 from tests.worlds.builder import World, sample
 
 
@@ -42,6 +45,23 @@ def units(world: World, instant: str, count: int) -> None:
     world.telegraf("edge-01", [sample(instant, "app", units=count)], name=f"units-{len(world.written):04d}.json.gz")
 
 
+_JOB = """
+import json, sys
+import dagster as dg
+from orchestration.definitions import defs
+from orchestration.home import prepare_home
+from orchestration.settings import get_settings
+settings = get_settings()
+prepare_home(settings)
+with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+    result = defs().resolve_job_def("issue").execute_in_process(
+        instance=instance, partition_key=sys.argv[1], run_config=json.loads(sys.argv[2]), raise_on_error=False
+    )
+made = [event.asset_key.to_user_string() for event in result.all_events if event.is_step_materialization]
+print(json.dumps({"success": result.success, "made": made}))
+"""
+
+
 class House:
     """A home and its inbox, worked by the command as a person would."""
 
@@ -56,6 +76,17 @@ class House:
 
     def run(self, now: str, *periods: str) -> Any:
         return self(now, "run", *(word for period in periods for word in ("--period", period)))
+
+    def job(self, now: str, period: str, **request: Any) -> dict[str, Any]:
+        """The Dagster job `issue` as the launchpad starts it: whether it ended well, and the assets it made."""
+        config = {"resources": {"close_request": {"config": request}}}
+        variables = self.variables | {"METERHOUSE_NOW": f"{now}T12:00:00Z"}
+        command = [sys.executable, "-c", _JOB, period, json.dumps(config)]
+        done = subprocess.run(
+            command, env=environment(self.home, **variables), capture_output=True, text=True, cwd=self.home.parent
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        return json.loads(done.stdout.splitlines()[-1])
 
     def issue(self, now: str, period: str, *more: str, expect: int = 0, seller: str = "acme", **variables: str) -> Any:
         return self(now, "issue", "--seller", seller, "--period", period, *more, expect=expect, **variables)
