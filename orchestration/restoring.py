@@ -77,12 +77,22 @@ def rebuilt(settings: Settings, tell: Tell = lambda text: None) -> list[run.Outc
 
 
 def _periods(settings: Settings, lake: Lake, ledger: Ledger) -> list[str]:
-    """Months that were materialised, while a warehouse can still say so; else those with anything in them."""
+    """Months that were materialised, as the warehouse says, or Dagster where that is lost; else those with anything in
+    the lake. And every month the ledger names."""
     try:
         known = set(run.states_of(settings))
     except duckdb.Error:
-        known = set()  # a file that cannot be opened is why somebody rebuilds: lake and ledger alone say it
+        known = set()  # a file that cannot be opened is why somebody rebuilds
+    known = known or _materialised_before(settings)
     if not known:
         known = {part.period for manifest in lake.manifests() for part in manifest.parts if part.period}
-    known |= {entry.period for entry in ledger.entries() if entry.closes}
+    known |= {entry.period for entry in ledger.entries()}
     return sorted(period for period in known if settings.first_period <= period <= period_of(settings.clock.date()))
+
+
+def _materialised_before(settings: Settings) -> set[str]:
+    """Months that Dagster has seen to their end."""
+    import dagster as dg  # a second and a half: only where the warehouse is lost
+
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        return set(instance.get_materialized_partitions(dg.AssetKey("exported_month")))
