@@ -101,8 +101,8 @@ def say(report: Any) -> None:
 def show_invoices(found: Sequence[dict[str, Any]]) -> None:
     from orchestration import tables
 
-    columns = ["invoice_period", "seller_id", "buyer_id", "document_type", "status", "net_amount", "tax_amount"]
-    print_table(f"{len(found)} invoices", found, [*columns, "total_amount", "currency"])
+    columns = ["invoice_period", "seller_id", "buyer_id", "invoice_number", "document_type", "status", "net_amount"]
+    print_table(f"{len(found)} invoices", found, [*columns, "tax_amount", "total_amount", "currency"])
     for currency, amount in tables.net_by_currency(found).items():
         output.print(f"net {currency}: {text_of(amount)}")
 
