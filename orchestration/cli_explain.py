@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from decimal import Decimal
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -17,6 +18,7 @@ from orchestration.console import (
     print_table,
     progress,
     reading,
+    text_of,
 )
 from orchestration.periods import month_of
 from orchestration.settings import override
@@ -110,5 +112,13 @@ def explain(
             output.print(f"no invoice line {escape(line)}")
         for step in steps:
             left_out = f", the first {len(step.rows)} of {step.total}" if step.total > len(step.rows) else ""
-            print_table(f"{step.name}{left_out}", step.rows, list(step.rows[0]) if step.rows else ["none"], exact=True)
+            output.print(f"[bold]{step.name}[/bold]{left_out or ('' if step.rows else ': none')}")
+            for row in step.rows:  # too wide for a table: what a row has, in its own words
+                said = (f"{name} [cyan]{_whole(value)}[/cyan]" for name, value in row.items() if value is not None)
+                output.print("  " + ", ".join(said), soft_wrap=True, highlight=False)
     raise typer.Exit(0 if steps else 1)
+
+
+def _whole(value: Any) -> str:
+    """A value with nothing left out; decimals without needless zeros."""
+    return text_of(value) if isinstance(value, Decimal) else escape(str(value))

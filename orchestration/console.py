@@ -43,13 +43,13 @@ def text_of(value: Any) -> str:
     return escape("" if value is None else str(value))
 
 
-def print_table(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str], exact: bool = False) -> None:
-    """Prints the columns of rows; amounts as the currency of their row has them, or with every digit."""
+def print_table(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
+    """Prints the columns of rows; amounts as the currency of their row has them."""
     from orchestration import tables
 
     table = Table(title=title, title_justify="left")
     numbers = {name for row in rows for name, value in row.items() if isinstance(value, Decimal | int)}
-    rows = rows if exact else tables.with_digits(rows)
+    rows = tables.with_digits(rows)
     for column in columns:
         numeric = column in numbers
         heading = re.sub("^(invoice|billing)_period$", "period", column).replace("document_", "").removesuffix("_id")

@@ -86,10 +86,12 @@ def _cloud(walk: Walk, charges: Sequence[Row]) -> None:
     key = [charge[name] for name in ("billing_period", "payer_account_id", "account_id", "service_name", "sku_id")]
     walk.step(
         "allocated cost",
-        "select cost_view, component, charge_date, quantity, amount, currency, commitment_discount_id"
-        " from fct_account_costs join dim_agreement using (cost_view) where agreement_id = ? and billing_period = ?"
-        " and payer_account_id = ? and sub_account_id = ? and service_name = ? and sku_id = ? and charge_category = ?"
-        " and amount <> 0 order by all",
+        "select costs.cost_view, costs.component, costs.charge_date, costs.quantity, costs.amount, costs.currency,"
+        " costs.commitment_discount_id from fct_account_costs as costs"
+        " join dim_agreement as agreements on costs.cost_view = agreements.cost_view"
+        " where agreements.agreement_id = ? and costs.billing_period = ? and costs.payer_account_id = ?"
+        " and costs.sub_account_id = ? and costs.service_name = ? and costs.sku_id = ? and costs.charge_category = ?"
+        " and costs.amount <> 0 order by costs.charge_date, costs.component",
         charge["agreement_id"],
         *key,
         charge["charge_category"],
@@ -164,6 +166,7 @@ def _files(walk: Walk, name: str, query: str, *parameters: Any) -> None:
     walk.step(
         "delivered files",
         "select delivery_id, uri, sha256, received_at, rows_in, contract_version from deliveries"
-        " where list_contains(?, delivery_id) order by uri",
+        " where list_contains(?, delivery_id) and list_contains(?, uri) order by uri",
         sorted({row["delivery_id"] for row in found}),
+        sorted({row["source_file"] for row in found}),
     )
