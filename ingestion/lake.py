@@ -44,6 +44,7 @@ class Lake:
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
         self._read: dict[tuple[str, str], Manifest] = {}  # manifests are never edited: read once per key and etag
+        self._issued: dict[tuple[str, str], tuple[str, str]] = {}  # nor are ledger entries
         self._manifests: list[Manifest] | None = None
         self._current: dict[str, dict[Key, Delivery]] = {}
         self._terms: Terms | None = None
@@ -166,9 +167,18 @@ class Lake:
                 inputs += [d.delivery_id for d in self.current(contract).values() if d.period == period]
             elif delivery := self.standing(contract.table):
                 inputs.append(delivery.delivery_id)
-        for file in self.storage.files("ledger/"):
-            inputs.append(f"{file.key}:{hashlib.sha256(self.storage.read_bytes(file.key)).hexdigest()}")
+        inputs += [name for name, affects_from in self._ledger_entries().items() if affects_from <= period]
         return digest(sorted(inputs))
+
+    def _ledger_entries(self) -> dict[str, str]:
+        """Ledger entries by key and content -> first month they change: issuing March leaves February be."""
+        listed = list(self.storage.files("ledger/"))
+        for file in listed:
+            if (file.key, file.etag) not in self._issued:
+                content = self.storage.read_bytes(file.key)
+                name = f"{file.key}:{hashlib.sha256(content).hexdigest()}"
+                self._issued[file.key, file.etag] = (name, json.loads(content)["affects_from"])
+        return dict(self._issued[file.key, file.etag] for file in listed)
 
     def deliveries(self) -> list[dict[str, Any]]:
         """Rows of `lake.deliveries`: one per delivered file (per delivery where it has none), whatever became of it."""

@@ -5,83 +5,43 @@ Exit codes, of every command: 0 ok, 1 the answer is "no", 2 bad input, 3 failed.
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from orchestration import cli_explain, cli_ledger
+from orchestration.console import (
+    CODES,
+    AsJson,
+    Home,
+    Inbox,
+    Periods,
+    notes,
+    output,
+    print_json,
+    print_table,
+    progress,
+    reading,
+    text_of,
+)
 from orchestration.locks import Busy
 from orchestration.periods import BadSetting, month_of
-from orchestration.settings import PROJECT_ROOT, Settings, override, wants_traceback
+from orchestration.settings import PROJECT_ROOT, override, wants_traceback
 
-CODES = "Exit codes: 0 ok, 1 the answer is no, 2 bad input, 3 failed."
 application = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help=f"From cloud bills and edge metrics to invoices that reconcile to the cent. {CODES}",
 )
-# Where no terminal says how wide it is (a file, a pipe), tables get room instead of folded cells.
-output, notes = Console(width=None if sys.stdout.isatty() else 160), Console(stderr=True)
-
-Home = Annotated[str | None, typer.Option(help="Home folder (METERHOUSE_HOME, default ./.meterhouse).")]
-Inbox = Annotated[str | None, typer.Option(help="Inbox, a folder or s3:// (METERHOUSE_INBOX, default <home>/inbox).")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Periods = Annotated[list[str] | None, typer.Option("--period", help="Billing period YYYY-MM; may be repeated.")]
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, default=str, indent=2) + "\n")
-
-
-def _text(value: Any) -> str:
-    """A cell: months as YYYY-MM, decimals without needless zeros, two at least; names never as markup."""
-    if isinstance(value, date) and value.day == 1:
-        return f"{value:%Y-%m}"
-    if isinstance(value, Decimal):
-        whole, point, fraction = f"{value:f}".partition(".")
-        return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}" if point else whole
-    return escape("" if value is None else str(value))
-
-
-def print_table(title: str, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
-    """Prints the columns of rows; amounts as the currency of their row has them."""
-    from orchestration import tables
-
-    table = Table(title=title, title_justify="left")
-    numbers = {name for row in rows for name, value in row.items() if isinstance(value, Decimal | int)}
-    rows = tables.with_digits(rows)
-    for column in columns:
-        numeric = column in numbers
-        heading = re.sub("^(invoice|billing)_period$", "period", column).replace("document_", "").removesuffix("_id")
-        table.add_column(
-            heading.removesuffix("_amount").replace("_", " "), justify="right" if numeric else "left", overflow="fold"
-        )
-    for row in rows:
-        table.add_row(*(_text(row.get(column)) for column in columns))
-    output.print(table)
-
-
-@contextmanager
-def progress() -> Iterator[Any]:
-    """A spinner with the step and the time where a terminal is there, one line a step elsewhere."""
-    if notes.is_terminal:
-        with notes.status("starting") as status:
-            yield lambda text: (notes.print(f"  {escape(text)}"), status.update(escape(text)))
-    else:
-        yield lambda text: notes.print(f"  {escape(text)}")
+application.add_typer(cli_ledger.application)
+application.add_typer(cli_explain.application)
 
 
 @application.command(
@@ -95,7 +55,7 @@ def run(period: Periods = None, inbox: Inbox = None, home: Home = None, as_json:
     with progress() as tell:
         report = runs.run(settings, period or [], tell)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "landings": {name: asdict(landing) for name, landing in report.landings.items()},
                 "outcomes": [asdict(outcome) for outcome in report.outcomes],
@@ -138,24 +98,13 @@ def say(report: Any) -> None:
                 output.print(escape(outcome.reason), style="red")
 
 
-@contextmanager
-def reading(settings: Settings) -> Iterator[Any]:
-    """The warehouse, for reading; raises BadSetting where there is none."""
-    from orchestration import warehouse
-
-    if not settings.warehouse_path.exists():
-        raise BadSetting(f"no warehouse at {settings.warehouse_path}: `meterhouse run --period YYYY-MM` makes one")
-    with warehouse.opened(settings) as connection:
-        yield connection
-
-
 def show_invoices(found: Sequence[dict[str, Any]]) -> None:
     from orchestration import tables
 
-    columns = ["invoice_period", "seller_id", "buyer_id", "document_type", "status", "net_amount", "tax_amount"]
-    print_table(f"{len(found)} invoices", found, [*columns, "total_amount", "currency"])
+    columns = ["invoice_period", "seller_id", "buyer_id", "invoice_number", "document_type", "status", "net_amount"]
+    print_table(f"{len(found)} invoices", found, [*columns, "tax_amount", "total_amount", "currency"])
     for currency, amount in tables.net_by_currency(found).items():
-        output.print(f"net {currency}: {_text(amount)}")
+        output.print(f"net {currency}: {text_of(amount)}")
 
 
 def show_reconciliation(found: Sequence[dict[str, Any]], explained: bool = True) -> int:
@@ -171,7 +120,8 @@ def show_reconciliation(found: Sequence[dict[str, Any]], explained: bool = True)
     for row in found:
         if row["unexplained"] or (explained and row["difference"]):
             where = f"{row['billing_period']:%Y-%m} {row['source']} {row['account']}"
-            output.print(f"{where}: {row['hop']} differs by {_text(row['difference'])}: {_text(row['explanation'])}")
+            why = text_of(row["explanation"])
+            output.print(f"{where}: {row['hop']} differs by {text_of(row['difference'])}: {why}")
     unexplained = tables.unexplained(found)
     output.print(f"{len(unexplained)} differences without an explanation" if unexplained else "every cent is explained")
     return 1 if unexplained else 0
@@ -186,7 +136,7 @@ def invoices(period: Periods = None, inbox: Inbox = None, home: Home = None, as_
     with reading(settings) as connection:
         found = tables.invoices(connection, months) if tables.exists(connection, "fct_invoices") else []
     if as_json:
-        _print_json({"invoices": found, "net_by_currency": tables.net_by_currency(found)})
+        print_json({"invoices": found, "net_by_currency": tables.net_by_currency(found)})
     else:
         show_invoices(found)
     raise typer.Exit(0 if found else 1)
@@ -205,7 +155,7 @@ def reconcile(period: Periods = None, inbox: Inbox = None, home: Home = None, as
         found = tables.reconciliation(connection, months) if tables.exists(connection, "fct_reconciliation") else []
     if as_json:
         unexplained = tables.unexplained(found)
-        _print_json({"reconciliation": found, "unexplained": unexplained})
+        print_json({"reconciliation": found, "unexplained": unexplained})
         raise typer.Exit(0 if found and not unexplained else 1)
     raise typer.Exit(show_reconciliation(found))
 
@@ -250,7 +200,7 @@ def doctor(inbox: Inbox = None, home: Home = None, as_json: AsJson = False) -> N
 
     findings = examine(settings)
     if as_json:
-        _print_json([asdict(finding) for finding in findings])
+        print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
             output.print(

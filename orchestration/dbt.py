@@ -23,6 +23,7 @@ from filelock import FileLock
 from packaging.version import Version
 
 from orchestration.exports import Mart
+from orchestration.locks import locked
 from orchestration.period_state import project_files
 from orchestration.settings import DBT_PROJECT, Settings
 
@@ -152,6 +153,25 @@ def parse_if_changed(settings: Settings) -> Path:
             raise DbtFailed(f"dbt cannot parse {DBT_PROJECT.name}:\n{(parsed.stdout + parsed.stderr).strip()}")
         seal.write_text(wanted, "utf-8")
     return manifest
+
+
+def failed_checks(settings: Settings) -> list[str]:
+    """Runs every data test again, of all months; returns the names of those that block. Raises DbtFailed."""
+    target = parse_if_changed(settings).parent
+    results = target / "checks"
+    command = [DBT, "--quiet", "test", "--select", "test_type:data", "--profiles-dir", str(DBT_PROJECT)]
+    command += ["--target-path", str(target), "--target", settings.dbt_environment()["METERHOUSE_DBT_TARGET"]]
+    environment = {**os.environ, **settings.dbt_environment(), "DBT_LOG_PATH": str(results)}
+    with locked(settings, "warehouse"):
+        (target / "run_results.json").unlink(missing_ok=True)
+        tested = subprocess.run(
+            command, cwd=DBT_PROJECT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        if not (target / "run_results.json").exists():
+            raise DbtFailed(f"the checks could not be run:\n{(tested.stdout + tested.stderr).strip()}")
+        outcome = json.loads((target / "run_results.json").read_text("utf-8"))
+    bad = [test["unique_id"].split(".")[2] for test in outcome["results"] if test["status"] in ("fail", "error")]
+    return sorted(bad) or ([] if tested.returncode == 0 else ["dbt test"])
 
 
 def forget_old_invocations(settings: Settings, keep: int = 10) -> None:

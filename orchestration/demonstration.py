@@ -33,6 +33,7 @@ def demonstrate(settings: Settings) -> int:
     cli.output.print(f"  .venv/bin/meterhouse invoices --period {periods[-1]}   one month; --json for programs")
     cli.output.print(f"  .venv/bin/meterhouse run --period {periods[-1]} --inbox /your/inbox --home /your/home")
     cli.output.print("  .venv/bin/meterhouse reconcile                   and why one hop differs from the one before")
+    cli.output.print("  .venv/bin/meterhouse issue --help                the close gate, then invoices with numbers")
     cli.output.print("  make run                                         again: nothing changes")
     return code
 

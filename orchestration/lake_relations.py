@@ -76,6 +76,7 @@ LAKE_RELATIONS: dict[str, dict[str, str]] = {
         "tax_category": "varchar",
         "charge_class": "varchar",
         "corrects_line_id": "varchar",
+        "corrects_invoice_id": "varchar",
     },
     "ledger_invoices": {
         "invoice_id": "varchar",
@@ -93,11 +94,29 @@ LAKE_RELATIONS: dict[str, dict[str, str]] = {
         "issued_at": "timestamp",
         "content_hash": "varchar",
         "previous_hash": "varchar",
+        "inputs_hash": "varchar",
+        "voided_by": "varchar",  # number of the document that took it back
     },
     "ledger_closes": {
         "seller_id": "varchar",
         "billing_period": "date",
         "closed_at": "timestamp",
         "inputs_hash": "varchar",
+        "waivers": "varchar",  # gates that were waived
+    },
+    # Rates that stay as they were issued. Of voided invoices the tax is forgotten: a void may be there to mend it.
+    "ledger_taxes": {
+        "agreement_id": "varchar",
+        "service_period": "date",
+        "tax_category": "varchar",
+        "kind": "varchar",
+        "rate": "decimal(38,12)",
+        "sequence": "bigint",
+    },
+    "ledger_fx_rates": {
+        "agreement_id": "varchar",
+        "service_period": "date",
+        "from_currency": "varchar",  # ANY where the agreement has a fixed rate
+        "rate": "decimal(38,12)",
     },
 }

@@ -70,16 +70,16 @@ def run(settings: Settings, periods: Iterable[str], tell: Tell = lambda text: No
         raise BadSetting(f"no inbox at {settings.inbox_uri}: name it with --inbox or METERHOUSE_INBOX")
     prepare_home(settings)
     with locked(settings, "run"):
-        states = _states(settings)
+        states = states_of(settings)
         landings = _landed(settings, wanted, states, tell)
         lake = Lake(open_storage(settings.lake_uri))
         planned = plan(lake.inputs_hash, wanted, states)
         if all(reason == "" for reason in planned.values()):
             return RunReport(landings, [Outcome(period, "unchanged", "nothing changed") for period in planned])
-        return RunReport(landings, _materialised(settings, planned, tell))
+        return RunReport(landings, materialised(settings, planned, tell))
 
 
-def _states(settings: Settings) -> dict[str, period_state.Done]:
+def states_of(settings: Settings) -> dict[str, period_state.Done]:
     if not settings.warehouse_path.exists():
         return {}
     with warehouse.opened(settings) as connection:
@@ -122,15 +122,16 @@ def _reason(inputs_hash: str, period: str, states: dict[str, period_state.Done],
     return ""
 
 
-def _materialised(settings: Settings, planned: dict[str, str], tell: Tell) -> list[Outcome]:
+def materialised(settings: Settings, planned: dict[str, str], tell: Tell, landing: bool = True) -> list[Outcome]:
+    """Runs the planned months; without landing from what the lake has."""
     tell("starting Dagster")
     log = settings.root / "logs" / "run.log"
     log.parent.mkdir(exist_ok=True)
     with log.open("w", encoding="utf-8") as file, redirect_stdout(file):  # dbt's own lines; ours go to the caller
-        return _jobs_run(settings, planned, tell)
+        return _jobs_run(settings, planned, tell, "" if landing else "_from_lake")
 
 
-def _jobs_run(settings: Settings, planned: dict[str, str], tell: Tell) -> list[Outcome]:
+def _jobs_run(settings: Settings, planned: dict[str, str], tell: Tell, source: str) -> list[Outcome]:
     """Runs the jobs in order and stops at the first that fails: later months take the difference to earlier ones."""
     import dagster as dg  # a second and a half, and the definitions another: only where there is work
 
@@ -143,9 +144,9 @@ def _jobs_run(settings: Settings, planned: dict[str, str], tell: Tell) -> list[O
         release_dead_runs(instance)
         definitions = defs()
         steps: list[tuple[str, str, str | None, str]] = [
-            ("reference_data", "reference data", None, "before the months")
+            (f"reference_data{source}", "reference data", None, "before the months")
         ]
-        steps += [("month", period, period, reason) for period, reason in planned.items() if reason]
+        steps += [(f"month{source}", period, period, reason) for period, reason in planned.items() if reason]
         for job, name, partition, reason in steps:
             tell(f"materialising {name} ({reason})")
             started = time.monotonic()

@@ -99,6 +99,20 @@ def reconciliation(connection: duckdb.DuckDBPyConnection, months: Sequence[date]
     )
 
 
+def differences(connection: duckdb.DuckDBPyConnection, month: date) -> list[Row]:
+    """What is rated now for a service month less what was issued of it, by key; keys that agree are left out."""
+    return rows(
+        connection,
+        "select seller_id, buyer_id, agreement_id, charge_key, coalesce(issued.issued_amount, 0) as issued_amount,"
+        " coalesce(issued.issued_amount, 0) + drafted.amount as rated_amount, drafted.amount as difference,"
+        " drafted.currency, drafted.invoice_period, drafted.corrects_line_id"
+        " from intermediate.int_rating__lines_drafted as drafted left join (select service_period, agreement_id,"
+        " charge_key, currency, sum(amount) as issued_amount from lake.ledger_lines group by all) as issued"
+        " using (service_period, agreement_id, charge_key, currency) where service_period = ? order by all",
+        [month],
+    )
+
+
 def unexplained(found: Sequence[Row]) -> list[Row]:
     """Hops whose difference to the one before is not explained to the last decimal."""
     return [row for row in found if row["unexplained"]]

@@ -20,6 +20,8 @@ from iso4217 import Currency
 from ingestion.contracts import Contract, inbound_contracts
 from ingestion.faultpoints import reached
 from ingestion.lake import Lake
+from invoicing.ledger import Ledger
+from invoicing.relations import relations as ledger_relations
 from orchestration.lake_relations import LAKE_RELATIONS
 from orchestration.locks import locked
 from orchestration.months import month_bounds
@@ -158,8 +160,8 @@ def expose_lake(connection: duckdb.DuckDBPyConnection, lake: Lake, first_period:
     _expose_quarantine(connection, lake.quarantine_files())
     _write(connection, "currencies", _currencies())
     _write(connection, "months", _months(connection, first_period, today))
-    for name in ("ledger_lines", "ledger_invoices", "ledger_closes"):
-        _write(connection, name, [])  # nothing is issued yet
+    for name, rows in ledger_relations(Ledger(lake.storage)).items():
+        _write(connection, name, rows)
     reached("load_before_commit")
     connection.execute("commit")
     reached("load_after_commit")

@@ -19,7 +19,8 @@ SETTINGS = get_settings()
 RUNNING = SETTINGS.env != "dev"  # on a developer's machine both wait to be switched on
 
 monthly = dg.AssetSelection.assets(aws_cur, edge, lake_month, monthly_models, invoices, exported_month)
-reference = dg.AssetSelection.all() - monthly
+closing = dg.AssetSelection.assets("close_gates", "issued_invoices")  # a job of their own, never a refresh
+reference = dg.AssetSelection.all() - monthly - closing
 
 reference_data = dg.define_asset_job(
     "reference_data", reference, description="Catalog and every model without a month. Runs before the first month."
@@ -27,9 +28,21 @@ reference_data = dg.define_asset_job(
 month = dg.define_asset_job(
     "month", monthly, partitions_def=MONTHS, description="One month: deliveries to draft invoices and exports."
 )
+# Without landing: what a ledger entry or a lost warehouse asks for.
+reference_data_from_lake = dg.define_asset_job(
+    "reference_data_from_lake",
+    reference - dg.AssetSelection.groups("inbound"),
+    description="Every model without a month, from what the lake has.",
+)
+month_from_lake = dg.define_asset_job(
+    "month_from_lake",
+    monthly - dg.AssetSelection.groups("inbound"),
+    partitions_def=MONTHS,
+    description="One month from what the lake and its ledger have: after an issue, and when the warehouse is rebuilt.",
+)
 whole_month = dg.define_asset_job(
     "whole_month",
-    dg.AssetSelection.all(),
+    dg.AssetSelection.all() - closing,
     partitions_def=MONTHS,
     description="Reference data and one month in one run: what the schedule and the sensor start.",
 )

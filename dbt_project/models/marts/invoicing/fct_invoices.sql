@@ -73,7 +73,9 @@ drafts as (
         net_amounts.currency,
         cast(null as timestamp) as issued_at,
         cast(null as varchar) as content_hash,
-        cast(null as varchar) as previous_hash
+        cast(null as varchar) as previous_hash,
+        cast(null as varchar) as inputs_hash,
+        cast(null as varchar) as voided_by
     from net_amounts
     left join tax_amounts on net_amounts.invoice_id = tax_amounts.invoice_id
     left join references_made on net_amounts.invoice_id = references_made.invoice_id
@@ -92,7 +94,7 @@ all_invoices as (
         invoice_number,
         document_type,
         refers_to,
-        'issued' as status,
+        case when voided_by is null then 'issued' else 'voided' end as status,
         cast(null as varchar) as hold_reason,
         net_amount,
         tax_amount,
@@ -100,7 +102,9 @@ all_invoices as (
         currency,
         issued_at,
         content_hash,
-        previous_hash
+        previous_hash,
+        inputs_hash,
+        voided_by
     from issued
 ),
 

@@ -20,7 +20,7 @@ agreements as (
 ),
 
 fx_rates as (
-    select * from {{ ref('int_rating__fx_rates') }}
+    select * from {{ ref('int_rating__edge_rates') }}
 ),
 
 steps as (
@@ -102,7 +102,7 @@ priced_steps as (
         cast(
             case
                 when cost_steps.upstream_currency = cost_steps.currency then 1
-                else coalesce(agreements.fx_fixed_rate, fx_rates.rate)
+                else coalesce(fx_rates.rate, agreements.fx_fixed_rate)
             end as decimal(38, 12)
         ) as fx_rate,
         rules.price_rule_id,
@@ -132,10 +132,9 @@ priced_steps as (
         and cost_steps.charge_category = rules.charge_category
     inner join agreements on cost_steps.agreement_id = agreements.agreement_id
     left join fx_rates
-        on cost_steps.upstream_currency = fx_rates.from_currency
-        and cost_steps.currency = fx_rates.to_currency
+        on cost_steps.agreement_id = fx_rates.agreement_id
         and cost_steps.service_period = fx_rates.service_period
-        and coalesce(agreements.fx_source, 'ANY') = fx_rates.fx_source
+        and fx_rates.from_currency in (cost_steps.upstream_currency, 'ANY')
 )
 
 select * from priced_steps

@@ -43,7 +43,7 @@ billed as (
     select
         invoice_period as billing_period,
         'issued' as status,
-        cast(null as varchar) as corrects_invoice_id,
+        corrects_invoice_id,
         {{ columns }}
     from ledger_lines
 )

@@ -35,7 +35,8 @@ both_sides as (
         quantity,
         unit_price,
         exact_amount,
-        amount
+        amount,
+        cast(null as varchar) as issued_tax_category
     from keys_rated
     union all
     select
@@ -44,7 +45,8 @@ both_sides as (
         cast(null as decimal(38, 12)) as quantity,
         cast(null as decimal(38, 12)) as unit_price,
         cast(0 as decimal(38, 12)) as exact_amount,
-        amount
+        amount,
+        cast(null as varchar) as issued_tax_category
     from keys_rounded
     union all
     select
@@ -53,7 +55,8 @@ both_sides as (
         -quantity as quantity,
         cast(null as decimal(38, 12)) as unit_price,
         -exact_amount as exact_amount,
-        -amount as amount
+        -amount as amount,
+        tax_category as issued_tax_category
     from ledger_lines
 ),
 
@@ -66,7 +69,8 @@ differenced as (
         charge_key,
         currency,
         min(due_period) as due_period,
-        min(tax_category) as tax_category,
+        -- What was issued keeps its tax category, whatever the catalog says by now.
+        coalesce(min(issued_tax_category), min(tax_category)) as tax_category,
         min(description) as description,
         cast(sum(quantity) as decimal(38, 12)) as quantity,
         min(unit_price) as unit_price,

@@ -17,7 +17,7 @@ edges as (
 ),
 
 fx_rates as (
-    select * from {{ ref('int_rating__fx_rates') }}
+    select * from {{ ref('int_rating__edge_rates') }}
 ),
 
 parts as (
@@ -56,7 +56,7 @@ edged as (
         cast(
             case
                 when counted.plan_currency = edges.currency then 1
-                else coalesce(edges.fx_fixed_rate, fx_rates.rate)
+                else coalesce(fx_rates.rate, edges.fx_fixed_rate)
             end as decimal(38, 12)
         ) as fx_rate
     from counted
@@ -65,10 +65,9 @@ edged as (
         and counted.buyer_id = edges.buyer_id
         and {{ valid_on('edges', 'counted.part_from') }}
     left join fx_rates
-        on counted.plan_currency = fx_rates.from_currency
-        and edges.currency = fx_rates.to_currency
+        on edges.agreement_id = fx_rates.agreement_id
         and counted.service_period = fx_rates.service_period
-        and edges.fx_source = fx_rates.fx_source
+        and fx_rates.from_currency in (counted.plan_currency, 'ANY')
 ),
 
 reasoned as (

@@ -29,7 +29,7 @@ edges as (
 ),
 
 fx_rates as (
-    select * from {{ ref('int_rating__fx_rates') }}
+    select * from {{ ref('int_rating__edge_rates') }}
 ),
 
 accumulated as (
@@ -84,7 +84,7 @@ due as (
         cast(
             case
                 when plans.currency = edges.currency then 1
-                else coalesce(edges.fx_fixed_rate, fx_rates.rate)
+                else coalesce(fx_rates.rate, edges.fx_fixed_rate)
             end as decimal(38, 12)
         ) as fx_rate
     from live
@@ -96,10 +96,9 @@ due as (
         and live.buyer_id = edges.buyer_id
         and {{ valid_on('edges', 'live.first_live_date') }}
     left join fx_rates
-        on plans.currency = fx_rates.from_currency
-        and edges.currency = fx_rates.to_currency
+        on edges.agreement_id = fx_rates.agreement_id
         and live.billing_period = fx_rates.service_period
-        and edges.fx_source = fx_rates.fx_source
+        and fx_rates.from_currency in (plans.currency, 'ANY')
     left join paid
         on live.billing_period = paid.billing_period
         and live.subscription_id = paid.subscription_id

@@ -32,7 +32,7 @@ versions as (
 ),
 
 fx_rates as (
-    select * from {{ ref('int_rating__fx_rates') }}
+    select * from {{ ref('int_rating__edge_rates') }}
 ),
 
 covered as (
@@ -103,7 +103,7 @@ versioned as (
         versions.asks_for_more as price_asks_for_more,
         case
             when charged.plan_currency = charged.currency then cast(1 as decimal(38, 12))
-            else cast(coalesce(charged.fx_fixed_rate, fx_rates.rate) as decimal(38, 12))
+            else cast(coalesce(fx_rates.rate, charged.fx_fixed_rate) as decimal(38, 12))
         end as fx_rate
     from charged
     left join versions
@@ -111,10 +111,9 @@ versioned as (
         and versions.dimension_value in (charged.dimension_value, 'ANY')
         and {{ valid_on('versions', 'charged.usage_date') }}
     left join fx_rates
-        on charged.plan_currency = fx_rates.from_currency
-        and charged.currency = fx_rates.to_currency
+        on charged.agreement_id = fx_rates.agreement_id
         and charged.service_period = fx_rates.service_period
-        and charged.fx_source = fx_rates.fx_source
+        and fx_rates.from_currency in (charged.plan_currency, 'ANY')
     qualify
         row_number() over (
             partition by

@@ -1,0 +1,48 @@
+-- The exchange rates of every edge and month by the source its agreement names. A month that the seller has closed keeps
+-- the rates it was closed with, a fixed one too (from_currency ANY); where there is no row, a fixed rate applies.
+with
+
+agreements as (
+    select * from {{ ref('stg_catalog__agreements') }}
+),
+
+fx_rates as (
+    select * from {{ ref('int_rating__fx_rates') }}
+),
+
+locked_rates as (
+    select * from {{ source('lake', 'ledger_fx_rates') }}
+),
+
+current_rates as (
+    select
+        agreements.agreement_id,
+        fx_rates.service_period,
+        fx_rates.from_currency,
+        cast(fx_rates.rate as decimal(38, 12)) as rate
+    from agreements
+    inner join fx_rates
+        on agreements.currency = fx_rates.to_currency
+        and coalesce(agreements.fx_source, 'ANY') = fx_rates.fx_source
+    where agreements.fx_fixed_rate is null
+),
+
+-- A currency that had no rate at the close may get one later; a rate that was there stays as it was.
+edge_rates as (
+    select
+        agreement_id,
+        service_period,
+        from_currency,
+        rate
+    from locked_rates
+    union all
+    select current_rates.*
+    from current_rates
+    left join locked_rates
+        on current_rates.agreement_id = locked_rates.agreement_id
+        and current_rates.service_period = locked_rates.service_period
+        and locked_rates.from_currency in (current_rates.from_currency, 'ANY')
+    where locked_rates.agreement_id is null
+)
+
+select * from edge_rates

@@ -1,0 +1,110 @@
+"""The ledger as rows of the warehouse's `lake` schema, for the models that take the difference to it.
+
+Plain rows, no arithmetic; the columns are in `orchestration/lake_relations.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from invoicing.entries import Entry, Json
+from invoicing.ledger import Ledger
+
+Row = dict[str, Any]
+_SHARED = ("agreement_id", "seller_id", "buyer_id", "currency")
+
+
+def relations(ledger: Ledger) -> dict[str, list[Row]]:
+    """Rows by relation, in the order in which they were issued."""
+    voided_by = ledger.voided_by()
+    rows: dict[str, list[Row]] = {
+        name: [] for name in ("ledger_lines", "ledger_invoices", "ledger_closes", "ledger_taxes", "ledger_fx_rates")
+    }
+    for entry in ledger.entries():
+        issued_at = _instant(entry.document["issued_at"])
+        for invoice in entry.invoices:
+            rows["ledger_invoices"].append(_invoice(entry, invoice, issued_at, voided_by))
+            rows["ledger_lines"] += _lines(invoice["content"])
+            rows["ledger_taxes"] += _tax_rates(entry, invoice["content"], voided_by)
+        if entry.closes:
+            rows["ledger_closes"].append(_close(entry, issued_at))
+            rows["ledger_fx_rates"] += [_typed(rate) for rate in entry.document["fx_rates"]]
+    return rows
+
+
+def _invoice(entry: Entry, invoice: Json, issued_at: datetime, voided_by: dict[str, str]) -> Row:
+    content = invoice["content"]
+    number = content["invoice_number"]
+    shared = {name: content[name] for name in (*_SHARED, "document_type", "refers_to")}
+    amounts = {name: Decimal(content[name]) for name in ("net_amount", "tax_amount", "total_amount")}
+    return (
+        shared
+        | amounts
+        | {
+            "invoice_id": number,
+            "invoice_number": number,
+            "invoice_period": _first_day(content["invoice_period"]),
+            "issued_at": issued_at,
+            "content_hash": invoice["content_hash"],
+            "previous_hash": content["previous_hash"],
+            "inputs_hash": content["inputs_hash"],
+            "voided_by": voided_by.get(number),
+        }
+    )
+
+
+def _lines(content: Json) -> Iterator[Row]:
+    number = content["invoice_number"]
+    shared = {name: content[name] for name in _SHARED}
+    for line in content["lines"]:
+        corrects = line["corrects_line_id"]
+        yield (
+            shared
+            | _typed(line)
+            | {
+                "invoice_id": number,
+                "line_id": f"{number}/{line['line_number']}",
+                "invoice_period": _first_day(content["invoice_period"]),
+                "corrects_invoice_id": corrects.rpartition("/")[0] if corrects else None,
+            }
+        )
+
+
+def _tax_rates(entry: Entry, content: Json, voided_by: dict[str, str]) -> Iterator[Row]:
+    """What its service periods were taxed at; a void says nothing about it, and an invoice taken back no longer."""
+    if entry.closes and content["invoice_number"] not in voided_by:
+        for rate in content["tax_rates"]:
+            yield _typed(rate) | {"agreement_id": content["agreement_id"], "sequence": entry.sequence}
+
+
+def _close(entry: Entry, issued_at: datetime) -> Row:
+    return {
+        "seller_id": entry.seller_id,
+        "billing_period": _first_day(entry.period),
+        "closed_at": issued_at,
+        "inputs_hash": entry.document["inputs_hash"],
+        "waivers": ", ".join(waiver["gate"] for waiver in entry.document["waivers"]) or None,
+    }
+
+
+_DECIMALS = {"quantity", "unit_price", "exact_amount", "amount", "rate"}
+
+
+def _typed(row: Json) -> Row:
+    """Text back into the decimals and months it was written from."""
+    typed = dict(row)
+    for name in _DECIMALS & typed.keys():
+        typed[name] = None if typed[name] is None else Decimal(typed[name])
+    typed["service_period"] = _first_day(typed["service_period"])
+    return typed
+
+
+def _first_day(period: str) -> date:
+    return date.fromisoformat(f"{period}-01")
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=None)

@@ -1,0 +1,172 @@
+"""The waterfall behind one invoice line, by keys in the marts (money.md section 11). Only selects; nothing is computed.
+
+line -> rated charge -> edges above -> allocated cost -> vendor lines        -> delivered files
+                     -> metered usage                 -> samples of a meter  -> delivered files
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import duckdb
+
+from orchestration.tables import Row, rows
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the walk; `rows` are the first of `total`."""
+
+    name: str
+    rows: list[Row]
+    total: int
+
+
+class Walk:
+    """Collects steps; each is one query whose rows are counted and shown up to a limit."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, limit: int) -> None:
+        self.connection, self.limit = connection, limit
+        self.steps: list[Step] = []
+
+    def step(self, name: str, query: str, *parameters: Any) -> list[Row]:
+        found = rows(self.connection, query, parameters)
+        self.steps.append(Step(name, found[: self.limit], len(found)))
+        return found
+
+
+def explained(connection: duckdb.DuckDBPyConnection, line_id: str, limit: int = 10) -> list[Step]:
+    """The steps behind a line; none where there is no such line."""
+    walk = Walk(connection, limit)
+    found = walk.step("invoice line", "select * from fct_invoice_lines where line_id = ?", line_id)
+    if not found:
+        return []
+    line = found[0]
+    if line["corrects_line_id"]:
+        walk.step("corrects", "select * from fct_invoice_lines where line_id = ?", line["corrects_line_id"])
+    charges = walk.step(
+        "rated charges",
+        "select * from fct_rated_charges where service_period = ? and agreement_id = ? and charge_key = ? order by all",
+        line["service_period"],
+        line["agreement_id"],
+        line["charge_key"],
+    )
+    if "/rounding/" in line["charge_key"] and not charges:
+        walk.step(
+            "lines it rounds",
+            "select line_id, charge_key, exact_amount, amount from fct_invoice_lines"
+            " where service_period = ? and agreement_id = ? order by line_id",
+            line["service_period"],
+            line["agreement_id"],
+        )
+    elif any(charge["account_id"] for charge in charges):
+        _cloud(walk, charges)
+    elif charges:
+        _usage(walk, charges)
+    return walk.steps
+
+
+def _cloud(walk: Walk, charges: Sequence[Row]) -> None:
+    """From a resold cost up the chain to the vendor's lines."""
+    charge = charges[0]
+    consumers = sorted({each["consumer_id"] for each in charges})
+    walk.step(
+        "edges above, from the vendor down",
+        "select seller_id, buyer_id, agreement_id, upstream_amount, price_kind, price_rule_id, fx_rate, amount,"
+        " currency"
+        " from fct_rated_charges where service_period = ? and charge_key = ? and list_contains(?, consumer_id)"
+        " order by is_vendor_edge desc, upstream_amount, agreement_id",
+        charge["service_period"],
+        charge["charge_key"],
+        consumers,
+    )
+    key = [charge[name] for name in ("billing_period", "payer_account_id", "account_id", "service_name", "sku_id")]
+    walk.step(
+        "allocated cost",
+        "select costs.cost_view, costs.component, costs.charge_date, costs.quantity, costs.amount, costs.currency,"
+        " costs.commitment_discount_id from fct_account_costs as costs"
+        " join dim_agreement as agreements on costs.cost_view = agreements.cost_view"
+        " where agreements.agreement_id = ? and costs.billing_period = ? and costs.payer_account_id = ?"
+        " and costs.sub_account_id = ? and costs.service_name = ? and costs.sku_id = ? and costs.charge_category = ?"
+        " and costs.amount <> 0 order by costs.charge_date, costs.component",
+        charge["agreement_id"],
+        *key,
+        charge["charge_category"],
+    )
+    _files(
+        walk,
+        "vendor lines",
+        "select source_file, source_row, delivery_id, charge_period_start, charge_description, consumed_quantity,"
+        " billed_cost, effective_cost, billing_currency from fct_cost_and_usage where billing_period = ?"
+        " and payer_account_id = ? and sub_account_id = ? and service_name = ? and sku_id = ? and charge_category = ?"
+        " order by source_file, source_row",
+        *key,
+        charge["charge_category"],
+    )
+
+
+def _usage(walk: Walk, charges: Sequence[Row]) -> None:
+    """From a plan's charge to what was metered; a recurring charge ends at its subscription and price."""
+    charge = charges[0]
+    plan = walk.step(
+        "subscription and charge",
+        "select subscriptions.subscription_id, subscriptions.plan_id, subscriptions.quantity,"
+        " subscriptions.resource_kind, subscriptions.resource_id, charges.* exclude (plan_id)"
+        " from staging.stg_catalog__subscriptions as subscriptions"
+        " join staging.stg_catalog__plan_charges as charges on subscriptions.plan_id = charges.plan_id"
+        " where subscriptions.subscription_id = ? and charges.charge_id = ?",
+        charge["subscription_id"],
+        charge["charge_id"],
+    )
+    walk.step(
+        "prices",
+        "select * from staging.stg_catalog__charge_prices where charge_id = ? order by valid_from, tier",
+        charge["charge_id"],
+    )
+    if not plan or not plan[0]["meter_id"]:
+        return
+    metered = walk.step(
+        "metered usage",
+        "select usage_date, resource_kind, resource_id, dimension_value, owner_party_id, quantity, unit"
+        " from fct_metered_usage where billing_period = ? and meter_id = ?"
+        " and (resource_id = ? or (? = 'ANY' and owner_party_id = ?)) order by all",
+        charge["billing_period"],
+        plan[0]["meter_id"],
+        plan[0]["resource_id"],
+        plan[0]["resource_id"],
+        charge["buyer_id"],
+    )
+    if not metered:
+        return
+    # A day's usage of the seller's zone may hold samples of the neighbouring UTC days; a counter's step needs the
+    # sample before it.
+    days = [row["usage_date"] for row in metered]
+    _files(
+        walk,
+        "samples",
+        "select samples.source_file, samples.source_row, samples.delivery_id, samples.source, samples.series,"
+        " samples.sampled_at, samples.value from lake.edge__samples as samples"
+        " join staging.stg_catalog__meters as meters on meters.meter_id = ?"
+        " and translate(samples.series, '.-/', '___') = translate(meters.series, '.-/', '___')"
+        " where list_contains(?, samples.source) and samples.sampled_at >= ? and samples.sampled_at < ?"
+        " order by samples.sampled_at, samples.source_file, samples.source_row",
+        plan[0]["meter_id"],
+        sorted({row["resource_id"] for row in metered}),
+        min(days) - timedelta(days=1),
+        max(days) + timedelta(days=2),
+    )
+
+
+def _files(walk: Walk, name: str, query: str, *parameters: Any) -> None:
+    """Rows as delivered, then the files they lie in."""
+    found = walk.step(name, query, *parameters)
+    walk.step(
+        "delivered files",
+        "select delivery_id, uri, sha256, received_at, rows_in, contract_version from deliveries"
+        " where list_contains(?, delivery_id) and list_contains(?, uri) order by uri",
+        sorted({row["delivery_id"] for row in found}),
+        sorted({row["source_file"] for row in found}),
+    )
