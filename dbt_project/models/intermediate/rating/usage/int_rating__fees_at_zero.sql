@@ -21,7 +21,7 @@ charges as (
 
 tiers as (
     select * from {{ ref('stg_catalog__charge_prices') }}
-    where lower = 0 and flat_fee <> 0 and flat_fee_at_zero and package_size is null
+    where lower = 0 and flat_fee <> 0 and flat_fee_at_zero
 ),
 
 edges as (
