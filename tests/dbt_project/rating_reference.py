@@ -83,13 +83,15 @@ def fill_window(
                 units[key] += quantity if tier["tier"] == 1 else ZERO
             elif model == "volume":
                 units[key] += quantity if holds(tier, total) else ZERO
+            elif model == "stairstep":  # the fee alone: its units cost nothing
+                units[version["valid_from"], tier["tier"], ZERO] += quantity if holds(tier, total) else ZERO
             else:
                 units[key] += part(so_far + quantity, tier) - part(so_far, tier)
                 if so_far + quantity > tier["lower"] and total > tier["lower"] and tier["tier"] not in entered:
                     entered.add(tier["tier"])
                     fees += tier["flat_fee"]
         so_far += quantity
-    if model == "volume" and total > 0:
+    if model in ("volume", "stairstep") and total > 0:
         fees += sum((tier["flat_fee"] for tier in given[-1][2]["tiers"] if holds(tier, total)), ZERO)
     return fees
 

@@ -56,11 +56,11 @@ live as (
     group by all
 ),
 
--- A window in which something was paid has entered tier 1 itself.
+-- A window in which something was paid has entered tier 1 itself; prorated units have also where they were taken back.
 paid as (
     select distinct billing_period, subscription_id, charge_id, price_dimension
     from accumulated
-    where paid_in_window > 0
+    where paid_in_window > 0 or (prorate_units and paid_so_far > 0)
 ),
 
 due as (
