@@ -125,8 +125,13 @@ def say(report: Any) -> None:
             )
         else:
             output.print(f"{outcome.name}: [red]failed[/red] after {outcome.seconds:.0f} s")
+        for check in outcome.warnings:
+            output.print(f"  warning: {escape(check)} says no (see it in the UI: make ui)")
+        if outcome.status == "failed":
             for check in outcome.failed_checks:
                 output.print(f"  check {escape(check)} says no")
+            for row in outcome.failing_rows:
+                output.print(f"    {escape(row)}")
             if outcome.failed_checks:
                 output.print("  See the check in the UI (make ui); repair the input or the catalog, then run again.")
             else:

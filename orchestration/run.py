@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ingestion.lake import Lake
 from ingestion.landing import LandingReport, land
 from ingestion.storage import open_storage
-from orchestration import period_state, warehouse
+from orchestration import period_state, tables, warehouse
 from orchestration.home import prepare_home
 from orchestration.locks import locked
 from orchestration.periods import BadSetting, known_period
@@ -37,7 +37,9 @@ class Outcome:
     status: str  # materialised, unchanged, failed
     reason: str  # why it was made, or what went wrong
     seconds: float = 0.0
-    failed_checks: list[str] = field(default_factory=list)
+    failed_checks: list[str] = field(default_factory=list)  # the money does not add up: the month stopped there
+    warnings: list[str] = field(default_factory=list)  # the month was made; a person should look
+    failing_rows: list[str] = field(default_factory=list)  # of checks that keep theirs: what they name
 
 
 @dataclass(slots=True)
@@ -156,6 +158,8 @@ def _jobs_run(settings: Settings, planned: dict[str, str], tell: Tell) -> list[O
             )
             outcomes.append(_outcome(result, name, reason, time.monotonic() - started))
             if not result.success:
+                with warehouse.opened(settings) as connection:
+                    outcomes[-1].failing_rows = tables.failing_rows(connection, outcomes[-1].failed_checks)
                 break
     unchanged = [Outcome(period, "unchanged", "nothing changed") for period, reason in planned.items() if not reason]
     return outcomes + unchanged
@@ -164,14 +168,18 @@ def _jobs_run(settings: Settings, planned: dict[str, str], tell: Tell) -> list[O
 def _outcome(result: dg.ExecuteInProcessResult, name: str, reason: str, seconds: float) -> Outcome:
     import dagster as dg
 
-    failed_checks = sorted(
-        f"{evaluation.check_name} on {evaluation.asset_key.to_user_string()}"
-        for evaluation in result.get_asset_check_evaluations()
-        if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
-    )
+    def said_no(severity: dg.AssetCheckSeverity) -> list[str]:
+        return sorted(
+            f"{evaluation.check_name} on {evaluation.asset_key.to_user_string()}"
+            for evaluation in result.get_asset_check_evaluations()
+            if not evaluation.passed and evaluation.severity == severity
+        )
+
+    warnings = said_no(dg.AssetCheckSeverity.WARN)
     if result.success:
-        return Outcome(name, "materialised", reason, seconds)
-    return Outcome(name, "failed", _errors(result.all_events), seconds, failed_checks)
+        return Outcome(name, "materialised", reason, seconds, warnings=warnings)
+    failed_checks = said_no(dg.AssetCheckSeverity.ERROR)
+    return Outcome(name, "failed", _errors(result.all_events), seconds, failed_checks, warnings)
 
 
 def _errors(events: Iterable[Any]) -> str:

@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     now: datetime | None = None  # the clock, for tests and replays
     first_period: str = "2018-01"
     open_months: int = 2  # refreshed daily: the running month and this many minus one before it
-    quarantine_threshold: float = 0.01  # share of a month's rows; above it the blocking check fails
+    quarantine_threshold: float = 0.01  # share of a month's rows; above it the close is held
     lock_timeout: float = 900.0  # seconds a second run waits for the first
     stuck_after: float = 7200.0  # seconds after which doctor calls a started run stuck
     threads: int = 2

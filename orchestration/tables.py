@@ -27,6 +27,18 @@ def exists(connection: duckdb.DuckDBPyConnection, mart: str) -> bool:
     return connection.execute(query, [mart]).fetchone() is not None
 
 
+def failing_rows(connection: duckdb.DuckDBPyConnection, checks: Sequence[str], limit: int = 5) -> list[str]:
+    """What failed checks ("name on asset") found, of those that keep it in `test_failures`; columns as text."""
+    kept = {name for (name,) in connection.execute(
+        "select table_name from information_schema.tables where table_schema = 'test_failures'"
+    ).fetchall()}  # fmt: skip
+    return [
+        ", ".join(f"{column} {value}" for column, value in row.items())
+        for name in sorted({check.split(" on ")[0] for check in checks} & kept)
+        for row in rows(connection, f'select * from test_failures."{name}" order by all limit {limit:d}')
+    ]
+
+
 def invoices(connection: duckdb.DuckDBPyConnection, months: Sequence[date]) -> list[Row]:
     """Invoices of the months (all where none is named), in the order a person looks for them."""
     return rows(

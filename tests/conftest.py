@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -24,28 +24,32 @@ def outside_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def s3() -> Iterator[Callable[[], str]]:
-    """A real S3 API on loopback, set in the environment as boto3 reads it; call it for the URI of a new bucket."""
-    import boto3
+def s3_endpoint() -> Iterator[str]:
+    """Address of a real S3 API on loopback."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
-    host, port = server.get_host_and_port()
-    numbers = count()
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        environment.setenv("AWS_ACCESS_KEY_ID", "test")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
-
-        def new_bucket() -> str:
-            name = f"bucket-{next(numbers)}"
-            boto3.client("s3").create_bucket(Bucket=name)
-            return f"s3://{name}"
-
-        yield new_bucket
+    yield "http://{}:{}".format(*server.get_host_and_port())
     server.stop()
+
+
+@pytest.fixture
+def s3(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """A real S3 API, set in the environment as boto3 reads it; call it for the URI of a new bucket."""
+    import boto3
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+    def new_bucket() -> str:
+        name = f"bucket-{uuid4().hex[:12]}"
+        boto3.client("s3").create_bucket(Bucket=name)
+        return f"s3://{name}"
+
+    return new_bucket
 
 
 @pytest.fixture

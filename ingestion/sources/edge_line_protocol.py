@@ -1,7 +1,7 @@
 """Line protocol, exactly: bytes -> entries, each with the line and byte at which it starts. No frames here.
 
-Our own strict grammar (the common library reads numbers as doubles and accepts malformed lines); the quick reader for
-whole files is `edge_line_batches.py` and comes here for every line it does not know at a glance.
+Our own strict grammar, because integers keep 64 bits and floats their text here; the quick reader for whole files is
+`edge_line_batches.py` and comes here for every line it does not know at a glance.
 A malformed entry ends at the next line break after the fault; a quote counts as closed only when a comma, a blank or
 the end of the line follows, so one lost quote costs its own line and not those up to the next quote.
 """

@@ -147,7 +147,7 @@ def daily_quantities(
         for owner, month in usage.seconds:
             if month == period and below(owner, last):
                 if not live_from <= first_day(period) <= last < live_to:
-                    raise NotImplementedError("a mean over part of a month")
+                    raise ValueError("no subscription of this world meters a mean over part of a month")
                 days[last] += means[usage.meter, usage.resource, owner, month]
     return days
 
@@ -184,7 +184,7 @@ def used(
                     top = priced + units if upper is None else min(priced + units, upper)
                     part = max(ZERO, top - max(priced, lower))
                 case other:
-                    raise NotImplementedError(other)
+                    raise ValueError(f"no plan of this world has the charge model {other}")
             if part > 0:
                 parts[lower, exact(tier["unit_price"] * rate)] += part
                 if charge["charge_model"] != "per_unit":

@@ -61,7 +61,7 @@ def effective_cost(line: Line, is_net: bool) -> Decimal:
         cost = _basis(line, f"savings_plan_{name}", f"savings_plan_net_{name}", is_net)
     elif kind == "SavingsPlanRecurringFee":
         total, used = line.get("savings_plan_total_commitment_to_date"), line.get("savings_plan_used_commitment")
-        cost = None if total is None or used is None else total - used
+        cost = (total or Decimal(0)) - (used or Decimal(0))
     elif kind in {"SavingsPlanNegation", "SavingsPlanUpfrontFee"}:
         cost = Decimal(0)
     elif kind == "DiscountedUsage":
@@ -71,8 +71,7 @@ def effective_cost(line: Line, is_net: bool) -> Decimal:
             _basis(line, f"reservation_{part}", f"reservation_net_{part}", is_net)
             for part in ("unused_amortized_upfront_fee_for_billing_period", "unused_recurring_fee")
         ]
-        known = [part for part in parts if part is not None]
-        cost = sum(known, Decimal(0)) if known else None
+        cost = sum((part for part in parts if part is not None), Decimal(0))
     elif kind == "Fee" and line.get("reservation_reservation_a_r_n"):
         cost = Decimal(0)
     else:

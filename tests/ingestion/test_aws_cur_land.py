@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -133,32 +134,20 @@ def test_no_order_of_arrival_changes_what_is_current(order: list[int], scans: se
     assert current_total(lake) == "3"
 
 
-def test_a_bucket_is_read_like_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bucket_is_read_like_a_folder(tmp_path: Path, s3: Callable[[], str]) -> None:
     """Fails when CSV, zip or Parquet from S3 differ from the same bytes in a folder."""
-    from moto.server import ThreadedMotoServer
-
     rows = [line(unblendedcost=f"{number}.5") for number in random.Random(1).sample(range(900), 40)]
     frame = pl.DataFrame(rows).rename({name: name.replace("/", "_") for name in rows[0]})
     parquet = io.BytesIO()
     frame.write_parquet(parquet)
     legacy(tmp_path / "inbox", {"1.csv.gz": gz(csv_bytes(rows)), "2.parquet": parquet.getvalue()})
     _, here = landed(tmp_path)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-        monkeypatch.setenv(name, "us-east-1")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:{1}".format(*server.get_host_and_port()))
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="bills")
-        for path in (tmp_path / "inbox").rglob("*"):
-            if path.is_file():
-                client.put_object(
-                    Bucket="bills", Key=f"in/{path.relative_to(tmp_path / 'inbox')}", Body=path.read_bytes()
-                )
-        report, there = landed(tmp_path / "s3", "s3://bills/in")
-    finally:
-        server.stop()
+    bucket, client = s3(), boto3.client("s3")
+    for path in (tmp_path / "inbox").rglob("*"):
+        if path.is_file():
+            key = f"in/{path.relative_to(tmp_path / 'inbox')}"
+            client.put_object(Bucket=bucket.removeprefix("s3://"), Key=key, Body=path.read_bytes())
+    report, there = landed(tmp_path / "s3", f"{bucket}/in")
     assert (report.landed, report.rows_loaded) == (1, 80)
     same = "select * exclude (delivery_id) from read_parquet($1) order by source_file, source_row"
     results = [duckdb.execute(same, [lake.current_files("aws_cur.line_items")]).fetchall() for lake in (here, there)]

@@ -18,16 +18,11 @@ amortised as (
             when split_parent_resource_id is not null then 0
             when line_item_type = 'SavingsPlanCoveredUsage' then coalesce(savings_plan_effective_cost, unblended_cost)
             when line_item_type = 'SavingsPlanRecurringFee'
-                then coalesce(savings_plan_total_commitment - savings_plan_used_commitment, unblended_cost)
+                then coalesce(savings_plan_total_commitment, 0) - coalesce(savings_plan_used_commitment, 0)
             when line_item_type in ('SavingsPlanNegation', 'SavingsPlanUpfrontFee') then 0
             when line_item_type = 'DiscountedUsage' then coalesce(reservation_effective_cost, unblended_cost)
             when line_item_type = 'RIFee'
-                then coalesce(
-                    reservation_unused_upfront_fee + reservation_unused_recurring_fee,
-                    reservation_unused_upfront_fee,
-                    reservation_unused_recurring_fee,
-                    unblended_cost
-                )
+                then coalesce(reservation_unused_upfront_fee, 0) + coalesce(reservation_unused_recurring_fee, 0)
             when line_item_type = 'Fee' and reservation_arn is not null then 0
             else unblended_cost
         end as amortised_cost,

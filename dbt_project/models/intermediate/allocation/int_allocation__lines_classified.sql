@@ -43,7 +43,8 @@ typed as (
         and last_day(lines.billing_period) < terms.valid_to
 ),
 
--- A rule whose columns are empty on the line falls back to the printed cost: better too plain than lost.
+-- Covered usage whose effective cost is empty keeps its printed cost. A fee's empty columns are zeros (nothing unused):
+-- its printed cost is carried by the usage it covers, and would count twice.
 amortised as (
     select
         *,
@@ -59,24 +60,19 @@ amortised as (
                     {{ net_or_gross('reservation_net_effective_cost', 'reservation_effective_cost') }}, unblended_cost
                 )
             when 'reservation_fee'
-                then case
-                    when coalesce(reservation_unused_upfront_fee, reservation_unused_recurring_fee) is null
-                        then unblended_cost
-                    else
-                        coalesce(
-                            {{ net_or_gross('reservation_net_unused_upfront_fee', 'reservation_unused_upfront_fee') }}, 0
-                        )
-                        + coalesce(
-                            {{ net_or_gross('reservation_net_unused_recurring_fee', 'reservation_unused_recurring_fee') }},
-                            0
-                        )
-                end
+                then
+                    coalesce(
+                        {{ net_or_gross('reservation_net_unused_upfront_fee', 'reservation_unused_upfront_fee') }}, 0
+                    )
+                    + coalesce(
+                        {{ net_or_gross('reservation_net_unused_recurring_fee', 'reservation_unused_recurring_fee') }}, 0
+                    )
             when 'savings_plan_usage'
                 then coalesce(
                     {{ net_or_gross('savings_plan_net_effective_cost', 'savings_plan_effective_cost') }}, unblended_cost
                 )
             when 'savings_plan_fee'
-                then coalesce(savings_plan_total_commitment - savings_plan_used_commitment, unblended_cost)
+                then coalesce(savings_plan_total_commitment, 0) - coalesce(savings_plan_used_commitment, 0)
             else {{ net_or_gross('net_unblended_cost', 'unblended_cost') }}
         end as amortised_cost
     from typed

@@ -1,0 +1,23 @@
+"""The sample world, whole, against its truth, worked out in plain Python without SQL and without this project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from samples.__main__ import build
+from tests.main_job.conftest import MainJob
+from tests.worlds.truth_comparison import differences
+
+PERIODS = ["2026-01", "2026-02", "2026-03"]
+
+
+@pytest.mark.slow
+def test_every_mart_of_the_sample_world_equals_its_truth(tmp_path: Path, main_job: MainJob) -> None:
+    """Fails when a total, component, metered quantity, rated amount, margin, invoice line or tax departs from truth."""
+    truth = build(tmp_path / "inbox", seed=11, periods=PERIODS)
+    marts = main_job(tmp_path / "inbox", PERIODS, now="2026-04-05T00:00:00Z")
+    assert differences(marts, truth) == []
+    assert marts.execute("select count(*) from fct_reconciliation where unexplained <> 0").fetchone() == (0,)
+    assert marts.execute("select count(distinct currency) from fct_invoices").fetchone() == (3,)
