@@ -89,10 +89,10 @@ def states_of(settings: Settings) -> dict[str, period_state.Done]:
 def _landed(
     settings: Settings, wanted: list[str], states: dict[str, period_state.Done], tell: Tell
 ) -> dict[str, LandingReport]:
-    """Lands the catalog, all samples, and the bills of the wanted months and the materialised ones before them."""
+    """Lands catalog, samples and events whole, and the bills of the wanted months and the materialised ones before."""
     inbox, lake = open_storage(settings.inbox_uri), Lake(open_storage(settings.lake_uri))
-    tell("landing catalog and samples")
-    reports = {"catalog": land("catalog", inbox, lake), "edge": land("edge", inbox, lake)}
+    tell("landing catalog, samples and events")
+    reports = {feed: land(feed, inbox, lake) for feed in ("catalog", "cloudevents", "edge")}
     for period in sorted({*wanted, *(period for period in states if period < wanted[-1])}):
         tell(f"landing bills of {period}")
         reports[f"aws_cur {period}"] = land("aws_cur", inbox, lake, period)

@@ -92,3 +92,12 @@
 {% macro duckdb__split_to_rows(relation, key, text, separator) -%}
     select {{ key }}, unnest(string_split({{ text }}, '{{ separator }}')) as part from {{ relation }}
 {%- endmacro %}
+
+{#- The window that puts the event kept of one key first. Every column that can differ takes part, so that the choice
+    depends on contents alone. -#}
+{% macro greatest_event_first() -%}
+    partition by source, event_id
+    order by
+        value desc nulls last, text_value desc nulls last, occurred_at desc, type desc, resource_kind desc,
+        resource_id desc, voids desc nulls last, data desc
+{%- endmacro %}

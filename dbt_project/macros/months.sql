@@ -31,3 +31,8 @@
 {% macro month_text(date_expression) -%}
     substr(cast({{ date_expression }} as varchar), 1, 7)
 {%- endmacro %}
+
+{#- Days of a calendar of twelve months of 30 days: the 31st counts as the 30th. Differences of it add up. -#}
+{% macro days_of_360(date_expression) -%}
+    (30 * {{ month_number(date_expression) }} + least(extract(day from {{ date_expression }}), 30))
+{%- endmacro %}

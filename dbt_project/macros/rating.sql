@@ -28,3 +28,23 @@
 {% macro vendor_source(vendor) -%}
     case {{ vendor }} when 'aws' then 'aws_cur' else {{ vendor }} end
 {%- endmacro %}
+
+{#- Blocks of a size that a quantity fills: a block begun counts as one, or not at all where the price rounds down. -#}
+{% macro blocks(quantity, size, round_down) -%}
+    (
+        {{ divide('(greatest(' ~ quantity ~ ', 0) - mod(greatest(' ~ quantity ~ ', 0), ' ~ size ~ '))', size) }}
+        + case when mod(greatest({{ quantity }}, 0), {{ size }}) > 0 and not {{ round_down }} then 1 else 0 end
+    )
+{%- endmacro %}
+
+{#- What one unit of a tier costs under a charge's model: stairstep asks its tier's fee alone, percentages price money
+    by a share, dynamic prices the events' own amounts by the charge's multiplier. -#}
+{% macro unit_price_of(usage, tiers) -%}
+    case {{ usage }}.charge_model
+        when 'stairstep' then 0
+        when 'percentage' then {{ tiers }}.rate
+        when 'graduated_percentage' then {{ tiers }}.rate
+        when 'dynamic' then {{ usage }}.multiplier
+        else {{ tiers }}.unit_price
+    end
+{%- endmacro %}

@@ -25,6 +25,15 @@
 
 {% macro duckdb__quarter_hour(instant) -%} time_bucket(interval '15 minutes', {{ instant }}) {%- endmacro %}
 
+{#- Start of the five minutes that hold the instant: the buckets a 95th percentile is taken over. -#}
+{% macro five_minutes(instant) -%}
+    {{ return(adapter.dispatch('five_minutes', 'meterhouse')(instant)) }}
+{%- endmacro %}
+
+{% macro default__five_minutes(instant) -%} time_slice({{ instant }}, 5, 'minute') {%- endmacro %}
+
+{% macro duckdb__five_minutes(instant) -%} time_bucket(interval '5 minutes', {{ instant }}) {%- endmacro %}
+
 {#- Seconds from one instant to a later one, exact to the microsecond, as decimal(24, 6). -#}
 {% macro seconds_between(earlier, later) -%}
     cast(

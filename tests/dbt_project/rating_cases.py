@@ -157,6 +157,7 @@ def usage_plans(world: World, randoms: random.Random, case: str) -> None:
             "charge_model": randoms.choice(["per_unit", "graduated", "graduated", "volume", "volume", "stairstep"]),
             "meter_id": f"{case}-meter", "window": randoms.choice(["period", "period", "day"]),
             "included_quantity": number(randoms, 1, 120, 3) if randoms.random() < 0.5 else None,
+            "minimum_amount": 10 if randoms.random() < 0.05 else None,  # of a charge: not rated yet
         }
     )  # fmt: skip
     gap = randoms.random() < 0.3
@@ -184,7 +185,8 @@ def usage_plans(world: World, randoms: random.Random, case: str) -> None:
 def recurring_plans(world: World, randoms: random.Random, case: str) -> None:
     """A subscription with one or two recurring charges, perhaps with a change of quantity or plan in a month."""
     trial = randoms.choice([0, 0, 0, 10, 40])
-    sold(world, randoms, case, proration=randoms.choice(["actual_days", "actual_days", "none"]))
+    policies = ["actual_days", "assume_30", "strict_30_360", "second", "none"]
+    sold(world, randoms, case, proration=randoms.choice(policies))
     world.plans[-1]["trial_days"] = trial
     world.plans.append({**world.plans[-1], "plan_id": f"{case}-plan2"})
     start = date(2025, 1, 31) + timedelta(days=randoms.randint(0, 410))
@@ -212,7 +214,7 @@ def recurring_plans(world: World, randoms: random.Random, case: str) -> None:
                 "charge_model": randoms.choice(["flat", "per_unit", "graduated", "volume"]),
                 "timing": randoms.choice(["in_advance", "in_arrears"]),
                 "interval": randoms.choice(["month", "month", "quarter", "year"]),
-                "proration": randoms.choice([None, None, None, "actual_days", "none"]),
+                "proration": randoms.choice([None, None, None, "actual_days", "strict_30_360", "none"]),
             }
         )  # fmt: skip
         world.prices += versions_of(randoms, charge, None, randoms.random() < 0.2)

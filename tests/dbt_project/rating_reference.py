@@ -83,13 +83,15 @@ def fill_window(
                 units[key] += quantity if tier["tier"] == 1 else ZERO
             elif model == "volume":
                 units[key] += quantity if holds(tier, total) else ZERO
+            elif model == "stairstep":  # the fee alone: its units cost nothing
+                units[version["valid_from"], tier["tier"], ZERO] += quantity if holds(tier, total) else ZERO
             else:
                 units[key] += part(so_far + quantity, tier) - part(so_far, tier)
                 if so_far + quantity > tier["lower"] and total > tier["lower"] and tier["tier"] not in entered:
                     entered.add(tier["tier"])
                     fees += tier["flat_fee"]
         so_far += quantity
-    if model == "volume" and total > 0:
+    if model in ("volume", "stairstep") and total > 0:
         fees += sum((tier["flat_fee"] for tier in given[-1][2]["tiers"] if holds(tier, total)), ZERO)
     return fees
 
@@ -127,7 +129,7 @@ def recurring(
         if billed_in not in months:
             continue
         # Every live day has a price and a quantity; equal neighbours are one part.
-        parts: dict[tuple[date, date, Decimal], int] = defaultdict(int)
+        parts: dict[tuple[date, date, Decimal], list[date]] = defaultdict(list)
         day = max(opens, start + timedelta(days=trial_days))
         while day < closes and day <= end:
             for version in versions:
@@ -135,17 +137,38 @@ def recurring(
                     for price in prices:
                         if valid(price, day):
                             key = (version["valid_from"], price["valid_from"], version["quantity"])
-                            parts[key] += 1
+                            parts[key].append(day)
             day += DAY
         if policy == "none" and parts:
             last = max(parts)
-            parts = {last: (closes - opens).days}
+            parts = {last: parts[last]}
         by_start = {price["valid_from"]: price for price in prices}
         for (_, price_from, quantity), days in parts.items():
+            billed, of_days = billed_share(policy, days, opens, closes, interval)
             for tier in by_start[price_from]["tiers"]:
                 for units, unit_price in tier_lines(charge["charge_model"], quantity, tier):
-                    amounts[billed_in] += share(units * unit_price, days, (closes - opens).days)
+                    amounts[billed_in] += share(units * unit_price, billed, of_days)
     return amounts
+
+
+def billed_share(policy: str, days: list[date], opens: date, closes: date, interval: int) -> tuple[int, int]:
+    """(billed days, days of the whole charge period) of consecutive days."""
+    if policy == "none":
+        return 1, 1
+    if policy == "assume_30":
+        return len(days), 30 * interval
+    if policy == "strict_30_360":
+        return sum(days_worth(day) for day in days), 30 * interval
+    return len(days), (closes - opens).days
+
+
+def days_worth(day: date) -> int:
+    """Days of a 30-day month that one day is: the 30th of a month of 31 is none (the 31st is the 30th), the last of
+    February fills the month up."""
+    last = calendar.monthrange(day.year, day.month)[1]
+    if day.day == last:
+        return 31 - min(last, 30)
+    return 0 if day.day == 30 else 1
 
 
 def tier_lines(model: str, quantity: Decimal, tier: Row) -> Iterable[tuple[Decimal, Decimal]]:

@@ -35,7 +35,13 @@ COST_COLUMNS = {
 USAGE_COLUMNS = {
     "billing_period": "date", "service_period": "date", "meter_id": "varchar", "resource_kind": "varchar",
     "resource_id": "varchar", "dimension_value": "varchar", "usage_date": "date", "owner_party_id": "varchar",
-    "quantity": "decimal(38,12)", "period_quantity": "decimal(38,12)", "unit": "varchar",
+    "quantity": "decimal(38,12)", "period_quantity": "decimal(38,12)", "unit": "varchar", "sample_count": "bigint",
+}  # fmt: skip
+EVENT_COLUMNS = {
+    "billing_period": "date", "meter_id": "varchar", "resource_kind": "varchar", "resource_id": "varchar",
+    "dimension_value": "varchar", "usage_date": "date", "owner_party_id": "varchar", "aggregation": "varchar",
+    "occurred_at": "timestamp", "record_id": "varchar", "group_id": "varchar", "quantity": "decimal(38,12)",
+    "event_amount": "decimal(38,12)", "remaining_seconds": "decimal(24,6)", "period_seconds": "decimal(24,6)",
 }  # fmt: skip
 LINE_COLUMNS = {
     "billing_period": "date", "payer_account_id": "varchar", "billing_currency": "varchar",
@@ -126,12 +132,13 @@ class World:
         return lines
 
     def given_marts(self) -> list[str]:
-        return [
-            f"create table main.{name} ({', '.join(f'{column} {kind}' for column, kind in columns.items())})"
+        return ["create schema if not exists intermediate"] + [
+            f"create table {name} ({', '.join(f'{column} {kind}' for column, kind in columns.items())})"
             for name, columns in (
-                ("fct_account_costs", COST_COLUMNS),
-                ("fct_metered_usage", USAGE_COLUMNS),
-                ("fct_cost_and_usage", LINE_COLUMNS),
+                ("main.fct_account_costs", COST_COLUMNS),
+                ("main.fct_metered_usage", USAGE_COLUMNS),
+                ("main.fct_cost_and_usage", LINE_COLUMNS),
+                ("intermediate.int_metering__events_metered", EVENT_COLUMNS),
             )
         ]
 
@@ -297,7 +304,7 @@ class World:
             prices = self.priced_in(charge, month)
             first_live = max(subscription["start_date"], month)
             last_live = min(subscription["end_date"], reference.add_months(month, 1) - timedelta(days=1))
-            if prices is None or charge["charge_model"] == "stairstep" or first_live > last_live:
+            if prices is None or charge["minimum_amount"] or first_live > last_live:
                 continue
             worth = "quantity" if charge["window"] == "day" else "period_quantity"
             days: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
@@ -359,7 +366,7 @@ class World:
                     reason = "unassigned"
                 elif not covered:
                     reason = "no_subscription"
-                elif charge["charge_model"] == "stairstep":
+                elif charge["minimum_amount"]:
                     reason = "model_not_supported"
                 elif self.version_on(versions, row["usage_date"], row["dimension_value"]) is None:
                     reason = "price_gap"

@@ -61,7 +61,13 @@ def test_every_asset_has_group_description_owner_and_kind(specs) -> None:
 
 def test_what_reads_a_month_has_months(specs) -> None:
     """Fails when a model without months stands behind one with: it would be built before what it reads."""
-    whole = {"exported_reference", "staging/stg_edge__samples", "staging/stg_aws_cur__line_items"}
+    whole = {
+        "exported_reference",
+        "staging/stg_edge__samples",
+        "staging/stg_cloudevents__events",
+        "intermediate/int_metering__events_matched",
+        "staging/stg_aws_cur__line_items",
+    }
     wrong = {
         (key, dependency.asset_key.to_user_string())
         for key, spec in specs.items()
@@ -79,7 +85,7 @@ def test_every_step_that_opens_the_warehouse_is_in_its_pool(loaded_home: Path) -
     outside = set()
     for job in ("whole_month",):
         for node in defs().resolve_job_def(job).all_node_defs:
-            if node.name not in {"aws_cur", "edge", "catalog"} and node.pools != {"warehouse"}:
+            if node.name not in {"aws_cur", "cloudevents", "edge", "catalog"} and node.pools != {"warehouse"}:
                 outside.add(node.name)
     assert not outside
 
@@ -96,4 +102,4 @@ def test_money_checks_block(loaded_home: Path) -> None:
     advisory = {key.name for key in graph.asset_check_keys if not graph.get_check_spec(key).blocking}
     assert advisory == warnings | {"month_looks_sane"}
     feeds = {key.asset_key.to_user_string() for key in graph.asset_check_keys if key.name == "control_totals_reconcile"}
-    assert feeds == {"aws_cur", "edge", "catalog"}
+    assert feeds == {"aws_cur", "cloudevents", "edge", "catalog"}

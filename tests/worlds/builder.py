@@ -17,6 +17,8 @@ A second `.cur(...)` for the same month is a newer assembly; the period-level ma
 
 from __future__ import annotations
 
+import gzip
+import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -246,6 +248,15 @@ class World:
         measurement, field = series.split("_", 1)
         points = [sample(at, measurement, **{field: value}) for at, value in values.items()]
         return self.telegraf(host, points, name=name or f"{series}-{len(self.written):04d}.json.gz")
+
+    # -- usage ---------------------------------------------------------------------------------------------------
+
+    def cloudevents(self, source: str, events: Iterable[Mapping[str, Any]], *, name: str = "events.ndjson.gz") -> World:
+        """A CloudEvents NDJSON file: each event names id, type, subject, time and data; the rest is filled in."""
+        lines = [json.dumps({"specversion": "1.0", "source": source, **event}, default=str) for event in events]
+        content = "".join(f"{each}\n" for each in lines).encode()
+        packed = gzip.compress(content, mtime=0) if name.endswith(".gz") else content
+        return self.file(f"usage/cloudevents/{source}/{name}", packed)
 
     # -- anything else -------------------------------------------------------------------------------------------
 

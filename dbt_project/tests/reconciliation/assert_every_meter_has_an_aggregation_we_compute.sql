@@ -1,5 +1,5 @@
--- Warns of meters that stay without usage: events, and the aggregations weighted_sum, p95 and unique_count, are not
--- computed from samples.
+-- Warns of meters that stay without usage: samples are not aggregated as weighted_sum, p95 or unique_count, events not
+-- as a time-weighted mean.
 {{ config(severity='warn', meta={'dagster': {'ref': {'name': 'stg_catalog__meters'}}}) }}
 with
 
@@ -12,4 +12,6 @@ select
     sample_type,
     aggregation
 from meters
-where sample_type = 'event' or aggregation in ('weighted_sum', 'p95', 'unique_count')
+where
+    (sample_type in ('counter', 'gauge') and aggregation in ('weighted_sum', 'p95', 'unique_count'))
+    or (sample_type in ('delta', 'event') and aggregation = 'mean_time_weighted')

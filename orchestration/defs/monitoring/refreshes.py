@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from orchestration.defs.inbound.aws_cur import aws_cur
+from orchestration.defs.inbound.cloudevents import cloudevents
 from orchestration.defs.inbound.edge import edge
 from orchestration.defs.invoicing.draft_invoices import invoices
 from orchestration.defs.invoicing.exported_marts import exported_month
@@ -18,7 +19,7 @@ from orchestration.settings import get_settings
 SETTINGS = get_settings()
 RUNNING = SETTINGS.env != "dev"  # on a developer's machine both wait to be switched on
 
-monthly = dg.AssetSelection.assets(aws_cur, edge, lake_month, monthly_models, invoices, exported_month)
+monthly = dg.AssetSelection.assets(aws_cur, cloudevents, edge, lake_month, monthly_models, invoices, exported_month)
 closing = dg.AssetSelection.assets("close_gates", "issued_invoices")  # a job of their own, never a refresh
 reference = dg.AssetSelection.all() - monthly - closing
 

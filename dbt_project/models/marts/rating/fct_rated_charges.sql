@@ -9,6 +9,8 @@ costs as (
 
 usage as (
     select * from {{ ref('int_rating__usage_priced') }}
+    union all
+    select * from {{ ref('int_rating__usage_limited') }}
 ),
 
 recurring as (
@@ -94,7 +96,7 @@ usage_charges as (
         'plan' as price_kind,
         tax_category,
         charge_name
-        || case component when 'included' then ' (included)' when 'tier_fee' then ' (tier fee)' else '' end as description
+        || case component when 'usage' then '' else ' (' || replace(component, '_', ' ') || ')' end as description
     from usage
 ),
 

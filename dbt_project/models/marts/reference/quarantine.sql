@@ -10,6 +10,10 @@ samples_in_conflict as (
     select * from {{ ref('int_metering__samples_in_conflict') }}
 ),
 
+events_in_conflict as (
+    select * from {{ ref('int_metering__events_in_conflict') }}
+),
+
 conflicts as (
     select
         billing_period,
@@ -31,6 +35,26 @@ conflicts as (
             'kept_value': 'cast(kept_value as varchar)',
         }) }} as payload
     from samples_in_conflict
+    union all
+    select
+        billing_period,
+        'cloudevents' as source,
+        'events' as table_name,
+        source as account,
+        delivery_id,
+        source_file,
+        source_row,
+        'conflict' as reason,
+        'event_id' as column_name,
+        {{ json_object_text({
+            'source': 'source',
+            'id': 'event_id',
+            'type': 'type',
+            'subject': "resource_kind || ':' || resource_id",
+            'time': 'cast(occurred_at as varchar)',
+            'data': 'data',
+        }) }} as payload
+    from events_in_conflict
 ),
 
 quarantined as (

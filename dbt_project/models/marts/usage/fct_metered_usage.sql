@@ -1,5 +1,6 @@
 -- One row per meter, resource, dimension value and day. Counters add up to their total increase, over days and months.
--- Each series (host, name, labels) is aggregated by itself; the series of one row are then added.
+-- Each series (host, name, labels) of samples is aggregated by itself; the series of one row are then added, and what
+-- came as events.
 with
 
 usage_dated as (
@@ -8,6 +9,10 @@ usage_dated as (
 
 meters as (
     select * from {{ ref('stg_catalog__meters') }}
+),
+
+event_days as (
+    select * from {{ ref('int_metering__event_days') }}
 ),
 
 {% set days_of_series -%}
@@ -85,6 +90,40 @@ added as (
     where day_value is not null
 ),
 
+by_series as (
+    select
+        billing_period,
+        meter_id,
+        resource_kind,
+        resource_id,
+        dimension_value,
+        usage_date,
+        owner_party_id,
+        unit,
+        scale,
+        day_value,
+        period_value,
+        sample_count,
+        gap_seconds
+    from added
+    union all
+    select
+        billing_period,
+        meter_id,
+        resource_kind,
+        resource_id,
+        dimension_value,
+        usage_date,
+        owner_party_id,
+        unit,
+        scale,
+        day_value,
+        period_value,
+        sample_count,
+        cast(0 as decimal(38, 6)) as gap_seconds
+    from event_days
+),
+
 metered as (
     select
         billing_period,
@@ -101,7 +140,7 @@ metered as (
         cast(sum(period_value) as decimal(38, 12)) as period_value,
         cast(sum(sample_count) as bigint) as sample_count,
         cast(sum(gap_seconds) as decimal(38, 6)) as gap_seconds
-    from added
+    from by_series
     group by
         billing_period, meter_id, resource_kind, resource_id, dimension_value, usage_date, owner_party_id, unit, scale
 ),

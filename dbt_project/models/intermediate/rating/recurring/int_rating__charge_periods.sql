@@ -179,6 +179,7 @@ once as (
         tax_category,
         asks_for_more,
         is_in_advance,
+        interval_months,
         plan_currency,
         valid_from as version_from,
         period_start,

@@ -1,5 +1,7 @@
 -- The live days of a charge period cut where its price changes, each part with its edge, price version and rate. One
--- row per part. Without proration a charge period has one price, the last that was valid in it. `reason` says why a
+-- row per part. The share that is billed is billed_days / period_days: days as they are, days of 30 to the month
+-- (assume_30), or days of a year of 12 months of 30 days (strict_30_360). A second policy (second) is the days' own, as
+-- subscriptions change at midnight. Without proration a charge period has one price, the last that was valid in it. `reason` says why a
 -- part cannot be priced; days between two versions are counted in unpriced_days.
 with
 
@@ -72,12 +74,17 @@ edged as (
 
 reasoned as (
     select
-        *,
-        case when proration = 'none' then period_days else part_days end as billed_days,
+        * exclude (period_days),
+        case when proration in ('assume_30', 'strict_30_360') then 30 * interval_months else period_days end as period_days,
+        case proration
+            when 'none' then period_days
+            when 'strict_30_360'
+                then {{ days_of_360(add_days('part_until', 1)) }} - {{ days_of_360('part_from') }}
+            else part_days
+        end as billed_days,
         case
             when agreement_id is null then 'no_agreement'
             when asks_for_more or charge_model not in ('flat', 'per_unit', 'graduated', 'volume') then 'model_not_supported'
-            when proration not in ('actual_days', 'none') then 'proration_not_supported'
             when price_valid_from is null then 'price_gap'
             when price_asks_for_more then 'model_not_supported'
             when fx_rate is null then 'missing_fx_rate'
@@ -101,7 +108,7 @@ dated as (
         *,
         case
             when
-                proration = 'actual_days'
+                proration <> 'none'
                 and price_valid_from is not null
                 and row_number() over (
                     partition by

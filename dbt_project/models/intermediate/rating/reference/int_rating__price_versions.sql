@@ -1,5 +1,5 @@
--- The versions of a charge's price: one row per charge, dimension value and validity, without its tiers, and whether
--- the price asks for something rating cannot do yet.
+-- The versions of a charge's price: one row per charge, dimension value and validity, without its tiers, and which
+-- terms its tiers name, so that a price that does not fit its model is listed instead of being half applied.
 with
 
 charge_prices as (
@@ -12,16 +12,23 @@ versions as (
         dimension_value,
         valid_from,
         valid_to,
-        max(
-            case
-                when package_size is not null or rate is not null or fixed_fee is not null
-                    or per_event_minimum is not null or per_event_maximum is not null
-                    or minimum_amount is not null or maximum_amount is not null then 1
-                else 0
-            end
-        ) = 1 as asks_for_more
+        count(package_size) > 0 as has_package_size,
+        min(coalesce(package_size, 0)) > 0 as has_every_package_size,
+        count(rate) > 0 as has_rate,
+        count(rate) = count(*) as has_every_rate,
+        count(fixed_fee) + count(per_event_minimum) + count(per_event_maximum) > 0 as has_event_terms,
+        max(minimum_amount) as minimum_amount,
+        max(maximum_amount) as maximum_amount
     from charge_prices
     group by charge_id, dimension_value, valid_from, valid_to
+),
+
+told as (
+    select
+        *,
+        has_package_size or has_rate or has_event_terms
+        or minimum_amount is not null or maximum_amount is not null as asks_for_more
+    from versions
 )
 
-select * from versions
+select * from told

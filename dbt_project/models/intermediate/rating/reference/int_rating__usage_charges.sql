@@ -1,4 +1,5 @@
--- Usage charges, and whether they ask for something rating cannot do yet: such usage is listed as not rated, with the
+-- Usage charges with the terms their models read. `is_by_record` says that single events are priced, not days.
+-- `asks_for_more` marks terms that mean nothing under the charge's model: such usage is listed as not rated, with the
 -- reason, instead of being priced by half a rule.
 with
 
@@ -15,13 +16,17 @@ usage_charges as (
         charge_model,
         rating_window,
         included_quantity,
+        free_events,
+        free_amount,
+        discount,
+        multiplier,
+        prorate_units,
         tax_category,
-        charge_model not in ('flat', 'per_unit', 'graduated', 'volume')
-        or rating_window not in ('period', 'day')
-        or prorate_units
-        or discount <> 0
-        or free_events <> 0
-        or free_amount <> 0
+        charge_model in ('percentage', 'dynamic') or rating_window in ('record', 'group') or prorate_units as is_by_record,
+        (charge_model = 'flat' and (rating_window not in ('period', 'day') or discount <> 0))
+        or (prorate_units and charge_model not in ('per_unit', 'graduated', 'volume'))
+        or (charge_model <> 'percentage' and (free_events <> 0 or free_amount <> 0))
+        or (charge_model in ('percentage', 'dynamic') and included_quantity <> 0)
         or minimum_amount is not null
         or maximum_amount is not null as asks_for_more
     from plan_charges

@@ -21,7 +21,7 @@ charges as (
 
 tiers as (
     select * from {{ ref('stg_catalog__charge_prices') }}
-    where lower = 0 and flat_fee <> 0 and flat_fee_at_zero and package_size is null
+    where lower = 0 and flat_fee <> 0 and flat_fee_at_zero
 ),
 
 edges as (
@@ -56,11 +56,11 @@ live as (
     group by all
 ),
 
--- A window in which something was paid has entered tier 1 itself.
+-- A window in which something was paid has entered tier 1 itself; prorated units have also where they were taken back.
 paid as (
     select distinct billing_period, subscription_id, charge_id, price_dimension
     from accumulated
-    where paid_in_window > 0
+    where paid_in_window > 0 or (prorate_units and paid_so_far > 0)
 ),
 
 due as (

@@ -102,7 +102,7 @@ included as (
         charge_id,
         charge_name,
         tax_category,
-        'included' as component,
+        case charge_model when 'percentage' then 'free' else 'included' end as component,
         price_dimension,
         price_valid_from,
         cast(null as bigint) as tier,
@@ -113,6 +113,34 @@ included as (
         fx_rate
     from accumulated
     where free_quantity <> 0
+    group by all
+),
+
+-- What minimum and maximum of single events come to, each a row of its own.
+clamped as (
+    select
+        billing_period,
+        service_period,
+        min(usage_date) as charge_period_start,
+        {{ add_days('max(usage_date)', 1) }} as charge_period_end,
+        agreement_id,
+        seller_id,
+        buyer_id,
+        subscription_id,
+        charge_id,
+        charge_name,
+        tax_category,
+        case when event_adjustment > 0 then 'minimum' else 'maximum' end as component,
+        price_dimension,
+        price_valid_from,
+        tier,
+        cast(1 as decimal(38, 12)) as quantity,
+        cast(sum(event_adjustment) as decimal(38, 12)) as unit_price,
+        cast(sum(event_adjustment) as decimal(38, 12)) as amount,
+        currency,
+        fx_rate
+    from tiered
+    where event_adjustment <> 0
     group by all
 ),
 
@@ -171,6 +199,8 @@ priced as (
     select * from used
     union all
     select * from included
+    union all
+    select * from clamped
     union all
     select * from entered
     union all

@@ -35,6 +35,27 @@ fx_rates as (
     select * from {{ ref('int_rating__edge_rates') }}
 ),
 
+events as (
+    select * from {{ ref('int_metering__events_metered') }}
+),
+
+-- Single records there are of a metered row: a price per record needs them all.
+records as (
+    select
+        billing_period,
+        meter_id,
+        resource_kind,
+        resource_id,
+        dimension_value,
+        usage_date,
+        owner_party_id,
+        count(*) as record_count,
+        count(event_amount) as amount_count
+    from events
+    where aggregation in ('sum', 'count')
+    group by all
+),
+
 covered as (
     select
         metered.*,
@@ -77,6 +98,11 @@ charged as (
         usage_charges.charge_model,
         usage_charges.rating_window,
         usage_charges.included_quantity,
+        usage_charges.free_events,
+        usage_charges.free_amount,
+        usage_charges.multiplier,
+        usage_charges.prorate_units,
+        usage_charges.is_by_record,
         usage_charges.tax_category,
         usage_charges.asks_for_more,
         edges.agreement_id,
@@ -100,7 +126,17 @@ versioned as (
         charged.*,
         versions.dimension_value as price_dimension,
         versions.valid_from as price_valid_from,
-        versions.asks_for_more as price_asks_for_more,
+        case charged.charge_model
+            when 'package' then not versions.has_every_package_size
+            when 'percentage' then not versions.has_every_rate
+            when 'graduated_percentage' then not versions.has_every_rate
+            else false
+        end as price_lacks_a_term,
+        (versions.has_package_size and (
+            charged.charge_model not in ('package', 'graduated', 'volume', 'p95') or charged.prorate_units
+        ))
+        or (versions.has_rate and charged.charge_model not in ('percentage', 'graduated_percentage'))
+        or (versions.has_event_terms and charged.charge_model <> 'percentage') as price_asks_for_more,
         case
             when charged.plan_currency = charged.currency then cast(1 as decimal(38, 12))
             else cast(coalesce(fx_rates.rate, charged.fx_fixed_rate) as decimal(38, 12))
@@ -124,18 +160,39 @@ versioned as (
         ) = 1
 ),
 
+recorded as (
+    select
+        versioned.*,
+        coalesce(records.record_count, 0) as record_count,
+        coalesce(records.amount_count, 0) as amount_count
+    from versioned
+    left join records
+        on versioned.billing_period = records.billing_period
+        and versioned.meter_id = records.meter_id
+        and versioned.resource_kind = records.resource_kind
+        and versioned.resource_id = records.resource_id
+        and versioned.dimension_value = records.dimension_value
+        and versioned.usage_date = records.usage_date
+        and versioned.owner_party_id = records.owner_party_id
+),
+
 reasoned as (
     select
-        * exclude (asks_for_more, price_asks_for_more, fx_source, fx_fixed_rate),
+        * exclude (
+            asks_for_more, price_asks_for_more, price_lacks_a_term, fx_source, fx_fixed_rate, record_count, amount_count
+        ),
         case
             when charge_id is null then null
             when agreement_id is null then 'no_agreement'
             when asks_for_more then 'model_not_supported'
             when price_valid_from is null then 'price_gap'
             when price_asks_for_more then 'model_not_supported'
+            when price_lacks_a_term then 'price_gap'
+            when is_by_record and record_count <> coalesce(sample_count, 0) then 'no_records'
+            when charge_model = 'dynamic' and amount_count <> record_count then 'no_amount'
             when fx_rate is null then 'missing_fx_rate'
         end as reason
-    from versioned
+    from recorded
 )
 
 select * from reasoned

@@ -1,6 +1,8 @@
--- Every day's paid quantity over the tiers of its own price version, and the fees of tiers entered on that day.
--- per_unit prices all of it by its first tier; graduated cuts it where the running total crosses a bound; volume puts
--- all of it into the tier that holds the window's total. One row per day and tier that prices something or has a fee.
+-- Every record's paid quantity over the tiers of its own price version, and the fees of tiers entered with it.
+-- Graduated prices cut it where the running total crosses a bound; volume and stairstep put all of it into the tier that
+-- holds the window's total; the others have one tier. used_quantity is what a tier takes of the usage, tier_quantity
+-- what it prices: blocks where the price has a package size, units times the rest of the month where they are prorated.
+-- One row per record and tier that takes something or has a fee.
 with
 
 accumulated as (
@@ -14,29 +16,28 @@ tiers as (
 over_tiers as (
     select
         accumulated.*,
+        accumulated.paid_so_far - accumulated.paid_quantity as paid_before,
         tiers.tier,
         tiers.lower,
-        {{ money('tiers.unit_price * accumulated.fx_rate') }} as unit_price,
-        {{ money('tiers.flat_fee * accumulated.fx_rate') }} as flat_fee,
-        case accumulated.charge_model
-            when 'graduated'
-                then {{ part_in_tier('accumulated.paid_so_far', 'tiers') }}
-                - {{ part_in_tier('(accumulated.paid_so_far - accumulated.paid_quantity)', 'tiers') }}
-            when 'volume'
-                then case when {{ tier_holds('tiers', 'accumulated.paid_in_window') }} then accumulated.paid_quantity else 0 end
-            else case when tiers.tier = min(tiers.tier) over (
-                partition by tiers.charge_id, tiers.dimension_value, tiers.valid_from
-            ) then accumulated.paid_quantity else 0 end
-        end as tier_quantity,
-        case accumulated.charge_model
-            when 'graduated'
-                then accumulated.paid_so_far > tiers.lower and accumulated.paid_in_window > tiers.lower
-            when 'volume'
-                then {{ tier_holds('tiers', 'accumulated.paid_in_window') }}
-                and accumulated.paid_in_window > 0
-                and accumulated.usage_date = accumulated.last_date_in_window
-            else false
-        end as is_entered
+        tiers.upper,
+        tiers.package_size,
+        tiers.round_down,
+        {{ money(unit_price_of('accumulated', 'tiers') ~ ' * accumulated.fx_rate') }} as unit_price,
+        {{ money(
+            "coalesce(case accumulated.charge_model when 'percentage' then tiers.fixed_fee else tiers.flat_fee end, 0)"
+            ~ ' * accumulated.fx_rate'
+        ) }} as flat_fee,
+        {{ money('tiers.per_event_minimum * accumulated.fx_rate') }} as per_event_minimum,
+        {{ money('tiers.per_event_maximum * accumulated.fx_rate') }} as per_event_maximum,
+        case
+            when accumulated.charge_model in ('graduated', 'graduated_percentage', 'p95') then 'cut'
+            when accumulated.charge_model in ('volume', 'stairstep') then 'held'
+            else 'first'
+        end as manner,
+        {{ tier_holds('tiers', 'accumulated.paid_in_window') }} as holds_window,
+        tiers.tier = min(tiers.tier) over (
+            partition by tiers.charge_id, tiers.dimension_value, tiers.valid_from
+        ) as is_first_tier
     from accumulated
     inner join tiers
         on accumulated.charge_id = tiers.charge_id
@@ -44,23 +45,78 @@ over_tiers as (
         and accumulated.price_valid_from = tiers.valid_from
 ),
 
--- A tier is entered once per window, on the first day whose total passes its bound, at that day's price.
-entered_once as (
+filled as (
     select
-        * exclude (is_entered),
-        is_entered and row_number() over (
-            partition by billing_period, subscription_id, charge_id, price_dimension, window_start, tier
-            order by case when is_entered then 0 else 1 end, usage_date
-        ) = 1 as is_entered
+        *,
+        case
+            when manner = 'cut' then {{ part_in_tier('paid_so_far', 'over_tiers') }}
+            when manner = 'held' and holds_window or manner = 'first' and is_first_tier then paid_so_far
+            else 0
+        end as filled_after,
+        case
+            when manner = 'cut' then {{ part_in_tier('paid_before', 'over_tiers') }}
+            when manner = 'held' and holds_window or manner = 'first' and is_first_tier then paid_before
+            else 0
+        end as filled_before,
+        case
+            when charge_model = 'percentage' then is_first_tier and paid_quantity > 0
+            when manner = 'cut' then paid_so_far > lower and (paid_in_window > lower or prorate_units)
+            when manner = 'held' then holds_window and paid_in_window > 0 and usage_date = last_date_in_window
+            else false
+        end as is_entered
     from over_tiers
 ),
 
-tiered as (
+-- A tier is entered once per window, with the first record whose total passes its bound, at that record's price.
+priced as (
     select
-        * exclude (tier_quantity),
-        cast(tier_quantity as decimal(38, 12)) as tier_quantity
-    from entered_once
-    where tier_quantity <> 0 or (is_entered and flat_fee <> 0)
+        * exclude (is_entered),
+        cast(filled_after - filled_before as decimal(38, 12)) as used_quantity,
+        cast(
+            case
+                when package_size is not null
+                    then {{ blocks('filled_after', 'package_size', 'round_down') }}
+                    - {{ blocks('filled_before', 'package_size', 'round_down') }}
+                when prorate_units
+                    then {{ time_weighted_mean(
+                        'cast((filled_after - filled_before) * remaining_seconds as decimal(38, 12))', 'period_seconds'
+                    ) }}
+                else filled_after - filled_before
+            end as decimal(38, 12)
+        ) as tier_quantity,
+        is_entered and (charge_model = 'percentage' or row_number() over (
+            partition by billing_period, subscription_id, charge_id, price_dimension, window_key, tier
+            order by case when is_entered then 0 else 1 end, recorded_at, record_id
+        ) = 1) as is_entered
+    from filled
+),
+
+event_priced as (
+    select
+        *,
+        {{ money('tier_quantity * unit_price') }} + flat_fee as event_price
+    from priced
+),
+
+-- What an event's own minimum adds to its price, and its maximum takes off (negative).
+clamped as (
+    select
+        *,
+        case
+            when charge_model = 'percentage' and is_entered
+                then {{ money(
+                    'greatest(least(event_price, coalesce(per_event_maximum, event_price)), '
+                    ~ 'coalesce(per_event_minimum, event_price)) - event_price'
+                ) }}
+            else 0
+        end as event_adjustment
+    from event_priced
+),
+
+tiered as (
+    select * exclude (paid_before, manner, holds_window, is_first_tier, filled_after, filled_before, event_price)
+    from clamped
+    where used_quantity <> 0 or tier_quantity <> 0 or (is_entered and flat_fee <> 0)
 )
 
 select * from tiered

@@ -124,33 +124,42 @@ not_priced as (
 tier_totals as (
     select
         billing_period, subscription_id, charge_id, price_dimension, usage_date,
-        sum(tier_quantity) as tier_quantity
+        sum(used_quantity) as used_quantity
     from tiered
+    group by all
+),
+
+paid_totals as (
+    select
+        billing_period, service_period, agreement_id, subscription_id, charge_id, price_dimension, usage_date,
+        min(unit) as unit,
+        sum(paid_quantity) as paid_quantity
+    from accumulated
     group by all
 ),
 
 left_over as (
     select
-        accumulated.billing_period,
-        accumulated.service_period,
-        accumulated.agreement_id,
-        accumulated.subscription_id,
-        accumulated.charge_id,
+        paid_totals.billing_period,
+        paid_totals.service_period,
+        paid_totals.agreement_id,
+        paid_totals.subscription_id,
+        paid_totals.charge_id,
         cast(null as varchar) as meter_id,
         cast(null as varchar) as resource_kind,
         cast(null as varchar) as resource_id,
-        accumulated.price_dimension as dimension_value,
+        paid_totals.price_dimension as dimension_value,
         'price_gap' as reason,
-        cast(accumulated.paid_quantity - coalesce(tier_totals.tier_quantity, 0) as decimal(38, 12)) as quantity,
-        accumulated.unit
-    from accumulated
+        cast(paid_totals.paid_quantity - coalesce(tier_totals.used_quantity, 0) as decimal(38, 12)) as quantity,
+        paid_totals.unit
+    from paid_totals
     left join tier_totals
-        on accumulated.billing_period = tier_totals.billing_period
-        and accumulated.subscription_id = tier_totals.subscription_id
-        and accumulated.charge_id = tier_totals.charge_id
-        and accumulated.price_dimension = tier_totals.price_dimension
-        and accumulated.usage_date = tier_totals.usage_date
-    where accumulated.paid_quantity <> coalesce(tier_totals.tier_quantity, 0)
+        on paid_totals.billing_period = tier_totals.billing_period
+        and paid_totals.subscription_id = tier_totals.subscription_id
+        and paid_totals.charge_id = tier_totals.charge_id
+        and paid_totals.price_dimension = tier_totals.price_dimension
+        and paid_totals.usage_date = tier_totals.usage_date
+    where paid_totals.paid_quantity <> coalesce(tier_totals.used_quantity, 0)
 ),
 
 fees_not_priced as (

@@ -1,0 +1,144 @@
+-- Events added up to days: the day's value, and what the day adds to the value of the owner's month. Sums, counts and
+-- weighted sums add their own; max, last and unique_count the change of the month's value so far. The 95th percentile
+-- (nearest rank over the five minutes in which something happened) belongs to the month and stands on its last day.
+with
+
+events as (
+    select * from {{ ref('int_metering__events_metered') }}
+),
+
+balances as (
+    select * from {{ ref('int_metering__event_balances') }}
+),
+
+{% set series -%}
+    billing_period, meter_id, resource_kind, resource_id, dimension_value, owner_party_id, aggregation, scale, unit
+{%- endset %}
+
+first_seen as (
+    select
+        *,
+        row_number() over (partition by {{ series }}, value_text order by occurred_at, record_id) = 1 as is_new_in_month
+    from events
+),
+
+days as (
+    select
+        {{ series }},
+        usage_date,
+        cast(sum(value) as decimal(38, 12)) as total,
+        max(value) as maximum,
+        max_by(value, cast(occurred_at as varchar) || record_id) as last_value,
+        cast(count(*) as decimal(38, 12)) as event_count,
+        cast(count(distinct value_text) as decimal(38, 12)) as unique_in_day,
+        cast(count(case when is_new_in_month then value_text end) as decimal(38, 12)) as new_in_month,
+        {{ time_weighted_mean(
+            'cast(sum(cast(value * remaining_seconds as decimal(38, 12))) as decimal(38, 12))',
+            'max(period_seconds)'
+        ) }} as weighted_total
+    from first_seen
+    group by {{ series }}, usage_date
+),
+
+buckets as (
+    select
+        {{ series }},
+        {{ five_minutes('occurred_at') }} as bucket_starts_at,
+        max(usage_date) as usage_date,
+        cast(sum(value) as decimal(38, 12)) as bucket_value
+    from events
+    where aggregation = 'p95'
+    group by {{ series }}, {{ five_minutes('occurred_at') }}
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (partition by {{ series }} order by bucket_value) as bucket_rank,
+        count(*) over (partition by {{ series }}) as bucket_count
+    from buckets
+),
+
+percentiles as (
+    select
+        {{ series }},
+        max(usage_date) as usage_date,
+        min(case when 20 * bucket_rank >= 19 * bucket_count then bucket_value end) as percentile
+    from ranked
+    group by {{ series }}
+),
+
+valued as (
+    select
+        days.*,
+        case days.aggregation
+            when 'sum' then days.total
+            when 'count' then days.event_count
+            when 'weighted_sum' then days.weighted_total
+            when 'max' then days.maximum
+            when 'last' then days.last_value
+            when 'unique_count' then days.unique_in_day
+            when 'p95' then coalesce(percentiles.percentile, 0)
+        end as day_value,
+        case days.aggregation
+            when 'max' then max(days.maximum) over (
+                partition by {% for name in series.split(', ') %}days.{{ name }}{{ ', ' if not loop.last }}{% endfor %}
+                order by days.usage_date
+                rows between unbounded preceding and current row
+            )
+            when 'last' then days.last_value
+        end as value_so_far
+    from days
+    left join percentiles
+        on days.billing_period = percentiles.billing_period
+        and days.meter_id = percentiles.meter_id
+        and days.resource_kind = percentiles.resource_kind
+        and days.resource_id = percentiles.resource_id
+        and days.dimension_value = percentiles.dimension_value
+        and days.owner_party_id = percentiles.owner_party_id
+        and days.usage_date = percentiles.usage_date
+),
+
+added as (
+    select
+        billing_period,
+        meter_id,
+        resource_kind,
+        resource_id,
+        dimension_value,
+        usage_date,
+        owner_party_id,
+        unit,
+        scale,
+        cast(day_value as decimal(38, 12)) as day_value,
+        cast(
+            case
+                when aggregation in ('max', 'last')
+                    then value_so_far - coalesce(
+                        lag(value_so_far) over (partition by {{ series }} order by usage_date), 0
+                    )
+                when aggregation = 'unique_count' then new_in_month
+                else day_value
+            end as decimal(38, 12)
+        ) as period_value,
+        cast(event_count as bigint) as sample_count
+    from valued
+    where day_value is not null
+    union all
+    select
+        billing_period,
+        meter_id,
+        resource_kind,
+        resource_id,
+        dimension_value,
+        usage_date,
+        owner_party_id,
+        unit,
+        scale,
+        balance as day_value,
+        balance as period_value,
+        cast(0 as bigint) as sample_count
+    from balances
+)
+
+select * from added

@@ -1,0 +1,184 @@
+"""CloudEvents 1.0: which files came (`find`) and what events they hold (`read`). The generic way in for any usage.
+
+    usage/cloudevents/<source>/…   NDJSON, packed or not: one event in structured JSON mode a line
+
+Every file is a delivery of its own, complete when it appears; events accumulate, keyed (source, id) for ever. Their
+meters, voids and conflicts are the warehouse's part: here a line becomes a typed row or goes to the quarantine.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Any
+
+import polars as pl
+
+from ingestion.contracts import REJECTED_SCHEMA, Contract
+from ingestion.deliveries import Found, Rows
+from ingestion.sources.edge_content import as_text, unpacked
+from ingestion.sources.edge_samples import EARLIEST, LATEST, exact_value, instant, refusal
+
+if TYPE_CHECKING:
+    from ingestion.deliveries import Terms
+    from ingestion.storage import Storage
+
+FEED = "cloudevents"
+TABLE = "events"
+FOLDER = "usage/cloudevents/"
+UNFINISHED_NAMES = (".tmp", ".part", ".partial", ".swp", "~")  # what copying tools call a file they still write
+LINES_PER_BATCH = 50_000
+# A JSON number, or a text that is one. Other texts are kept as texts: unique_count counts them.
+_NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+
+GOOD_SCHEMA = {
+    "source": pl.String(),
+    "event_id": pl.String(),
+    "type": pl.String(),
+    "resource_kind": pl.String(),
+    "resource_id": pl.String(),
+    "microseconds": pl.Int64(),
+    "value": pl.Decimal(38, 12),
+    "text_value": pl.String(),
+    "voids": pl.String(),
+    "data": pl.String(),
+    "source_file": pl.String(),
+    "source_row": pl.Int64(),
+}
+
+
+class BadEvent(ValueError):
+    """A line that is no event of ours: `reason` and `column` for the quarantine."""
+
+    def __init__(self, reason: str, column: str | None) -> None:
+        super().__init__(reason)
+        self.reason, self.column = reason, column
+
+
+def find(inbox: Storage, period: str | None, terms: Terms) -> list[Found]:
+    """All files of all sources, ordered by key. Months and terms do not matter: the events say their time."""
+    found = []
+    for file in sorted(inbox.files(FOLDER), key=lambda file: file.key):
+        account, _, name = file.key.removeprefix(FOLDER).partition("/")
+        status, reason = "complete", ""
+        if not name:
+            status, reason = "rejected", f"{file.key}: lies beside the sources' folders; use {FOLDER}<source>/<file>"
+            account, name = "", account
+        elif name.rpartition("/")[2].startswith(".") or name.endswith(UNFINISHED_NAMES):
+            status, reason = "incomplete", "its name says that it is still being copied"
+        elif file.size == 0:
+            status, reason = "held", "empty file: an outage of metering must not look like zero usage"
+        found.append(Found(FEED, TABLE, account, None, file.key, name, (file,), status=status, reason=reason))
+    return found
+
+
+def read(inbox: Storage, found: Found, contract: Contract) -> Iterator[Rows]:
+    """The events of one file, in batches per month; raises Refused before the first batch or not at all."""
+    file = found.files[0]
+    with inbox.open(file) as stream:
+        raw = unpacked(stream, file, contract)
+    text = as_text(raw, file, contract)
+    first = text.tell()
+    if not any(line.strip() for line in text):
+        raise refusal(
+            file.key, "holds no event", "An empty file is not zero usage: deliver the events again.", contract
+        )
+    text.seek(first)
+    yield from _rows(text, file.key, contract)
+
+
+def _rows(text: IO[bytes], key: str, contract: Contract) -> Iterator[Rows]:
+    lines = (line.decode("utf-8").strip() for line in text)
+    events = enumerate((line for line in lines if line), start=1)
+    while batch := list(islice(events, LINES_PER_BATCH)):
+        good: dict[str, list[Any]] = {name: [] for name in GOOD_SCHEMA}
+        bad: dict[str, list[Any]] = {name: [] for name in REJECTED_SCHEMA}
+        for number, line in batch:
+            try:
+                event = event_of(line)
+            except BadEvent as problem:
+                for name, value in zip(bad, (key, number, problem.reason, problem.column, line), strict=True):
+                    bad[name].append(value)
+            else:
+                for name, value in {**event, "source_file": key, "source_row": number}.items():
+                    good[name].append(value)
+        yield from _by_month(
+            pl.DataFrame(good, schema=GOOD_SCHEMA), pl.DataFrame(bad, schema=REJECTED_SCHEMA), contract
+        )
+
+
+def _by_month(good: pl.DataFrame, bad: pl.DataFrame, contract: Contract) -> Iterator[Rows]:
+    if not bad.is_empty():
+        yield Rows(period="", good=_landed(good.clear(), contract), rejected=bad)
+    month = pl.from_epoch("microseconds", time_unit="us").dt.strftime("%Y-%m").alias("month")
+    for (period,), part in good.with_columns(month).group_by("month", maintain_order=True):
+        yield Rows(period=str(period), good=_landed(part, contract), rejected=bad.clear())
+
+
+def _landed(good: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+    timed = good.with_columns(pl.from_epoch("microseconds", time_unit="us").alias("occurred_at"))
+    return timed.select(*(column.name for column in contract.columns), "source_file", "source_row")
+
+
+def event_of(line: str) -> dict[str, Any]:
+    """One line -> the event's columns; raises BadEvent. Numbers keep their digits: they are read as texts."""
+    try:
+        event = json.loads(line, parse_float=str, parse_int=str, parse_constant=_not_finite)
+    except (json.JSONDecodeError, RecursionError):
+        raise BadEvent("not_json", None) from None
+    if not isinstance(event, dict):
+        raise BadEvent("not_an_event", None)
+    for name in ("source", "id", "type", "subject", "time"):
+        if not isinstance(event.get(name), str) or not event[name].strip():
+            raise BadEvent("missing_required", name)
+    kind, colon, resource = event["subject"].partition(":")
+    if not (kind and colon and resource):
+        raise BadEvent("bad_subject", "subject")
+    moment = instant(event["time"])
+    if moment is None or not EARLIEST <= moment <= LATEST:
+        raise BadEvent("bad_timestamp", "time")
+    data = event.get("data", {})
+    if not isinstance(data, dict):
+        raise BadEvent("data_is_no_object", "data")
+    value, text_value = _value(data.get("value"))
+    return {
+        "source": event["source"],
+        "event_id": event["id"],
+        "type": event["type"],
+        "resource_kind": kind,
+        "resource_id": resource,
+        "microseconds": moment,
+        "value": value,
+        "text_value": text_value,
+        "voids": _text(data.get("voids")),
+        "data": json.dumps(
+            {name: _text(member) for name, member in data.items() if member is not None},
+            sort_keys=True,
+            separators=(",", ":"),
+            ensure_ascii=False,
+        ),
+    }
+
+
+def _not_finite(name: str) -> None:
+    raise BadEvent("not_finite", "data")
+
+
+def _value(given: Any) -> tuple[Any, str | None]:
+    """(number, text) of data.value: a number, a text that is a number, another text, or nothing."""
+    text = _text(given)
+    if text is None or not _NUMBER.fullmatch(text):
+        return None, text
+    value, reason = exact_value(text)
+    if reason:
+        raise BadEvent(reason, "value")
+    return value, None
+
+
+def _text(given: Any) -> str | None:
+    """A member of data as text: numbers as delivered, true and false by name, what is nested as JSON."""
+    if given is None or isinstance(given, str):
+        return given
+    return json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
