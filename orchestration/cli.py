@@ -161,36 +161,6 @@ def reconcile(period: Periods = None, inbox: Inbox = None, home: Home = None, as
 
 
 @application.command(
-    "explain-account",
-    short_help="Why an account's real cost is not what the bill says.",
-    help=f"Waterfall billed, effective, real of an account, naming commitments and other accounts. "
-    f"1: the month has no such account. {CODES}",
-)
-def explain_account(
-    account: Annotated[str, typer.Argument(help="Account id, as the vendor writes it.")],
-    period: Annotated[str, typer.Option(help="Billing period YYYY-MM.")],
-    inbox: Inbox = None,
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    settings = override(home, inbox)
-    from orchestration import tables
-    from orchestration.explanations import waterfall
-
-    month = month_of(period)
-    with reading(settings) as connection:
-        found = waterfall(connection, account, month) if tables.exists(connection, "fct_account_waterfall") else []
-    if as_json:
-        _print_json({"account_id": account, "period": period, "steps": found})
-    elif found:
-        shown = [row | {"commitment": row["commitment_discount_id"].removeprefix("-")} for row in found]
-        print_table(f"Account {account} in {period}", shown, ["says", "amount", "currency", "commitment"])
-    else:
-        output.print(f"no costs of account {escape(account)} in {period}")
-    raise typer.Exit(0 if found else 1)
-
-
-@application.command(
     short_help="Check versions, locks, disk, inbox, lake and stuck runs.",
     help=f"Check versions, locks, disk, inbox, lake and stuck runs. 1: something is wrong. {CODES}",
 )

@@ -1,4 +1,4 @@
-"""The commands that look at what was issued: verify, rebuild, diff, explain. Parses and prints."""
+"""The commands that look at what was issued: verify, rebuild, diff, explain, explain-account. Parses and prints."""
 
 from __future__ import annotations
 
@@ -122,3 +122,33 @@ def explain(
 def _whole(value: Any) -> str:
     """A value with nothing left out; decimals without needless zeros."""
     return text_of(value) if isinstance(value, Decimal) else escape(str(value))
+
+
+@application.command(
+    "explain-account",
+    short_help="Why an account's real cost is not what the bill says.",
+    help=f"Waterfall billed, effective, real of an account, naming commitments and other accounts. "
+    f"1: the month has no such account. {CODES}",
+)
+def explain_account(
+    account: Annotated[str, typer.Argument(help="Account id, as the vendor writes it.")],
+    period: Annotated[str, typer.Option(help="Billing period YYYY-MM.")],
+    inbox: Inbox = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    settings = override(home, inbox)
+    from orchestration import tables
+    from orchestration.account_waterfall import waterfall
+
+    month = month_of(period)
+    with reading(settings) as connection:
+        found = waterfall(connection, account, month) if tables.exists(connection, "fct_account_waterfall") else []
+    if as_json:
+        print_json({"account_id": account, "period": period, "steps": found})
+    elif found:
+        shown = [row | {"commitment": row["commitment_discount_id"].removeprefix("-")} for row in found]
+        print_table(f"Account {account} in {period}", shown, ["says", "amount", "currency", "commitment"])
+    else:
+        output.print(f"no costs of account {escape(account)} in {period}")
+    raise typer.Exit(0 if found else 1)
