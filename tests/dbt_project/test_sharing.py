@@ -255,6 +255,10 @@ def small(scratch_warehouse):
                 owned | {"resource_id": account, "party_id": party}
                 for account, party in {"A": "alpha", "B": "beta", "C": "alpha"}.items()
             ],
+            "catalog__agreements": [  # somebody sells on real cost, so that a price that is missing matters
+                {"agreement_id": "real", "seller_id": "s", "buyer_id": "alpha", "currency": "USD", "cost_view": "real"}
+                | {"recorded_at": "2026-01-01 00:00:00"}
+            ],
             "delivery_totals": [
                 landed | {"delivery_id": f"d{payer}", "rows_loaded": count}
                 for payer, count in {1: 1, 2: 3, 3: 1}.items()
