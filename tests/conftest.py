@@ -8,9 +8,15 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from ingestion.lake import Lake
 from ingestion.storage import Storage, open_storage
+
+# Elsewhere each run tries other examples; there the same ones every time, so that a change is judged by itself alone.
+settings.register_profile("ci", derandomize=True, print_blob=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,8 @@ LARGEST = (
 LONGEST_LINE = 64 << 20  # bytes without a line break
 SQLITE_MAGIC = b"SQLite format 3\x00"
 
-_MARKUP = re.compile(rb"\s*<[!?a-zA-Z]")
+# Words and not just "<?": a measurement may begin with any character.
+_MARKUP = re.compile(rb"\s*<(?:!doctype\b|!--|(?:html|head|body|\?xml|error)\b)", re.IGNORECASE)
 _MARKS = (  # the longer first: UTF-32-LE begins like UTF-16-LE
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),

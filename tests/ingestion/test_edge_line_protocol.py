@@ -218,7 +218,8 @@ def escaped(word: str, marks: str) -> str:
 @given(
     st.lists(
         st.tuples(
-            WORD.filter(lambda word: word[0] != "#" and not word.endswith("\\") and "\\" not in word),
+            # A file is told by how it begins: { and [ are JSON, < may be markup, U+FEFF is a mark, # a comment.
+            WORD.filter(lambda word: word[0] not in "#{[<\ufeff" and "\\" not in word),
             st.dictionaries(WORD.filter(lambda word: "\\" not in word), ANY_NUMBER, min_size=1, max_size=4),
         ),
         min_size=1,
