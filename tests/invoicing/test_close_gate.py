@@ -71,6 +71,11 @@ def test_an_empty_month_passes_every_gate(marts: duckdb.DuckDBPyConnection, tmp_
         ("unrated_usage", "fct_unrated_usage values ('2025-12-01', null, 'no_agreement', true, 'k', '', '', '')", "k"),
         ("fx", "fct_unrated_usage values ('2026-01-01', 'acme', 'missing_fx_rate', true, 'k', '', '', '')", "missing"),
         ("unassigned_cost", "fct_unrated_usage values ('2026-01-01', null, 'unassigned', true, 'k', '', '', '')", "k"),
+        (
+            "sharing_prices",
+            "fct_unrated_usage values ('2026-01-01', null, 'missing_on_demand_price', true, 'k', '', '', '')",
+            "1 × missing_on_demand_price, the first k",
+        ),
         ("tax", "fct_invoices values ('acme', 'draft', '2026-01-01', 'missing_tax_rate')", "1 of 1"),
         ("reconciliation", "fct_reconciliation values ('2026-01-01', 0), ('2026-01-01', 0.01)", "1 of 2"),
         ("quarantine", "lake.delivery_totals values ('edge', 'h', '2026-01-01', true, 99, 1)", "1 of 99"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.main_job.conftest import MainJob
-from tests.worlds.builder import World, line
+from tests.worlds.builder import World, line, reservation
 
 PAYER, OWNED, UNOWNED = "000000000001", "000000000002", "000000000003"
 
@@ -38,7 +38,7 @@ def _catalog(world: World) -> World:
 
 @pytest.mark.slow
 def test_what_is_sound_is_drafted_and_what_is_not_is_named(tmp_path: Path, main_job: MainJob) -> None:
-    """Faults 7, 10, 23, 33, 41, 50. Fails when one bad row or file stops the rest, or goes unseen."""
+    """Faults 7, 10, 23, 33, 41, 47, 50. Fails when one bad row or file stops the rest, or goes unseen."""
     world = _catalog(World(tmp_path / "world"))
     world.cur(
         PAYER,
@@ -48,21 +48,31 @@ def test_what_is_sound_is_drafted_and_what_is_not_is_named(tmp_path: Path, main_
             line(account=UNOWNED, cost="5.00"),
             line(account=OWNED, cost="1_000"),
             line(account=OWNED, cost="2.00", currency=""),
+            # Borrowed from the payer's reservation, on a bill without prices: what it owes is unknown.
+            line(
+                account=OWNED, type="DiscountedUsage", sku="T3", quantity="10", cost="0",
+                ri=reservation(PAYER), ri_effective="0.60",
+            ),
         ],
-    )
+    )  # fmt: skip
     world.cur(PAYER, "2026-02", [line(account=OWNED, cost="7.00")])
     truncated = world.data_files(PAYER, "2026-02")[0]
     truncated.write_bytes(truncated.read_bytes()[:-9])
     world.file("edge/telegraf/edge-01/error.json", "<html>Bad Gateway</html>")
     marts = main_job(world.inbox, ["2026-01", "2026-02"], now="2026-03-05T00:00:00Z")
 
-    assert marts.execute("select buyer_id, net_amount from fct_invoices").fetchall() == [("customer", Decimal(11))]
+    assert marts.execute("select buyer_id, net_amount from fct_invoices").fetchall() == [("customer", Decimal("11.66"))]
     assert marts.execute("select reason, source_row from quarantine order by reason").fetchall() == [
         ("missing_required", 4),
         ("not_a_number", 3),
         ("orphan", 3),
     ]
-    assert marts.execute("select reason, holds_close from fct_unrated_usage").fetchall() == [("unassigned", True)]
+    assert marts.execute(
+        "select reason, kind, holds_close, charge_key, quantity, amount from fct_unrated_usage order by reason"
+    ).fetchall() == [
+        ("missing_on_demand_price", "sharing", True, f"aws/{OWNED}/AmazonEC2/T3/Usage", 10, Decimal("0.60")),
+        ("unassigned", "cost", True, f"aws/{UNOWNED}/AmazonEC2/BoxUsage:t3.medium/Usage", 1, Decimal("5.00")),
+    ]
     refused = marts.execute("select source, reason from deliveries where status = 'rejected' order by 1").fetchall()
     assert [source for source, _ in refused] == ["aws_cur", "edge"]
     assert "gzip stream ends early" in refused[0][1] and "HTML" in refused[1][1]

@@ -1,7 +1,8 @@
 -- Fails when something was borrowed whose on-demand price neither the contract nor the public list of the bill tells,
--- in a month in which an agreement sells on real or standalone cost: what the borrower owes is unknown. Ask the vendor for the bill with prices, and run the month again; until then the
--- effective cost stands in, so that nothing is owed and no total moves. The failing commitments stay readable in
--- test_failures.assert_every_borrowed_hour_has_a_price.
+-- in a month in which an agreement sells on real or standalone cost: what the borrower owes is unknown. Ask the vendor
+-- for the bill with prices, and run the month again; until then the effective cost stands in, so that nothing is owed and
+-- no total moves. Where nobody sells on those views, fct_unrated_usage lists the same rows and they hold the close. The
+-- failing commitments stay readable in test_failures.assert_every_borrowed_hour_has_a_price.
 -- depends_on: {{ ref('fct_account_costs') }} (costed first: the amounts can be seen while what follows is held)
 {{ config(
     store_failures=true,

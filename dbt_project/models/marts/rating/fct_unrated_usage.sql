@@ -1,5 +1,6 @@
 -- One row per usage or cost, edge and reason that could not be rated. Nothing is priced 0 by accident: what has no
--- price stands here and holds the close, except what no charge of the catalog asks for.
+-- price stands here and holds the close, except what no charge of the catalog asks for. What was borrowed without an
+-- on-demand price (kind sharing) is rated at its effective cost and stands here because that says too little.
 with
 
 costs as (
@@ -12,6 +13,11 @@ usage as (
 
 recurring as (
     select * from {{ ref('int_rating__recurring_unrated') }}
+),
+
+borrowed as (
+    select * from {{ ref('int_allocation__commitments_borrowed') }}
+    where lines_without_price > 0
 ),
 
 agreements as (
@@ -78,6 +84,27 @@ unrated as (
         cast(null as decimal(38, 12)) as amount,
         cast(null as varchar) as currency
     from recurring
+    union all
+    select
+        billing_period,
+        billing_period as service_period,
+        'sharing' as kind,
+        cast(null as varchar) as agreement_id,
+        payer_account_id,
+        'aws_account' as resource_kind,
+        from_account_id as resource_id,
+        cast(null as varchar) as meter_id,
+        cast(null as varchar) as subscription_id,
+        cast(null as varchar) as charge_id,
+        cast(null as varchar) as dimension_value,
+        'aws/' || from_account_id || '/' || service_name || '/' || sku_id || '/Usage' as charge_key,
+        'missing_on_demand_price' as reason,
+        cast(sum(quantity) as decimal(38, 12)) as quantity,
+        pricing_unit as unit,
+        {{ money('sum(effective_cost)') }} as amount,
+        currency
+    from borrowed
+    group by billing_period, payer_account_id, from_account_id, service_name, sku_id, pricing_unit, currency
 ),
 
 edged as (
