@@ -1,7 +1,8 @@
-"""The commands that look at what was issued: verify, rebuild, diff, explain, explain-account. Parses and prints."""
+"""The commands that look at what was rated: verify, rebuild, diff, simulate, explain, … Parses and prints."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -87,6 +88,41 @@ def diff(
         columns = ["seller_id", "buyer_id", "charge_key", "issued_amount", "rated_amount", "difference", "currency"]
         print_table(f"{len(found)} differences to what was issued for {period}", found, [*columns, "invoice_period"])
     raise typer.Exit(1 if found else 0)
+
+
+@application.command(
+    short_help="What a period would be rated at under another catalog.",
+    help="Rate a period under another catalog, or the one known at a time, beside the real one; changes nothing of it. "
+    f"{CODES}",
+)
+def simulate(
+    period: Annotated[str, typer.Option(help="Billing period YYYY-MM; it has been run.")],
+    catalog: Annotated[
+        str | None, typer.Option(help="Folder of <table>.csv or <delivered_at>/<table>.csv; other tables stand.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Time (ISO, UTC): the catalog as it had been delivered by then.")
+    ] = None,
+    inbox: Inbox = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    settings = override(home, inbox)
+    from orchestration.simulating import simulated
+
+    with progress() as tell:
+        found = simulated(settings, period, catalog, as_of, tell)
+    if as_json:
+        print_json({"period": period, "catalog": catalog, "as_of": as_of} | asdict(found))
+        return
+    for message in found.messages:
+        output.print(escape(message))
+    columns = ["seller_id", "buyer_id", "rated_amount", "simulated_amount", "difference", "currency"]
+    changed = [row for row in found.customers if row["difference"]]
+    print_table(f"{len(changed)} of {len(found.customers)} customers of {period} differ, before tax", changed, columns)
+    for row in found.unrated:
+        edge = f"{row['seller_id'] or 'no seller'} to {row['buyer_id'] or 'nobody'}"
+        output.print(escape(f"{edge}: {row['simulated_rows']} rows unrated ({row['reason']}), now {row['rated_rows']}"))
 
 
 @application.command(

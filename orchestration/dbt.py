@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from packaging.version import Version
 from orchestration.exports import Mart
 from orchestration.locks import locked
 from orchestration.period_state import project_files
+from orchestration.periods import months_after
 from orchestration.settings import DBT_PROJECT, Settings
 
 # What has a month, and everything that reads it: one invocation builds a month, in dbt's own order.
@@ -153,6 +155,22 @@ def parse_if_changed(settings: Settings) -> Path:
             raise DbtFailed(f"dbt cannot parse {DBT_PROJECT.name}:\n{(parsed.stdout + parsed.stderr).strip()}")
         seal.write_text(wanted, "utf-8")
     return manifest
+
+
+def build_tables(settings: Settings, marts: Sequence[str], month: date) -> None:
+    """Builds the tables of a month that lead to these marts, in a warehouse that has every view; raises DbtFailed."""
+    target = parse_if_changed(settings).parent
+    command = [DBT, "--quiet", "run", "--profiles-dir", str(DBT_PROJECT), "--target-path", str(target)]
+    command += ["--target", settings.dbt_environment()["METERHOUSE_DBT_TARGET"], "--select"]
+    command += [f"+{mart},config.materialized:{kind}" for mart in marts for kind in ("incremental", "table")]
+    command += ["--event-time-start", f"{month}", "--event-time-end", f"{months_after(month, 1)}"]
+    environment = {**os.environ, **settings.dbt_environment(), "DBT_LOG_PATH": str(target)}
+    with locked(settings, "warehouse"):
+        built = subprocess.run(
+            command, cwd=DBT_PROJECT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+    if built.returncode:
+        raise DbtFailed(f"{month:%Y-%m} could not be rated:\n{(built.stdout + built.stderr).strip()}")
 
 
 def failed_checks(settings: Settings) -> list[str]:

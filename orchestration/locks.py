@@ -22,7 +22,11 @@ class Busy(RuntimeError):
 
 
 def lock_paths(settings: Settings) -> dict[str, Path]:
-    return {"run": settings.root / "run.lock", "warehouse": settings.warehouse_path.parent / "warehouse.lock"}
+    return {
+        "run": settings.root / "run.lock",
+        "simulation": settings.root / "simulation.lock",
+        "warehouse": settings.warehouse_path.parent / "warehouse.lock",
+    }
 
 
 def holder(path: Path) -> int | None:
@@ -43,7 +47,7 @@ def holder(path: Path) -> int | None:
 
 @contextmanager
 def locked(settings: Settings, name: str) -> Iterator[None]:
-    """Holds the lock `run` or `warehouse`; raises Busy after METERHOUSE_LOCK_TIMEOUT seconds."""
+    """Holds the lock `run`, `simulation` or `warehouse`; raises Busy after METERHOUSE_LOCK_TIMEOUT seconds."""
     path = lock_paths(settings)[name]
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, timeout=settings.lock_timeout)

@@ -30,7 +30,7 @@ from orchestration.settings import Settings, s3_options
 
 POOL = "warehouse"  # of every Dagster step that opens the file: one at a time
 
-__all__ = ["LAKE_RELATIONS", "POOL", "create_empty_lake", "expose_files", "expose_lake", "opened"]
+__all__ = ["LAKE_RELATIONS", "POOL", "create_empty_lake", "expose_catalog", "expose_files", "expose_lake", "opened"]
 
 
 def _quoted(text: str) -> str:
@@ -166,6 +166,14 @@ def expose_lake(connection: duckdb.DuckDBPyConnection, lake: Lake, first_period:
     connection.execute("commit")
     reached("load_after_commit")
     return current
+
+
+def expose_catalog(connection: duckdb.DuckDBPyConnection, lake: Lake, first_period: str, today: date) -> None:
+    """Points the catalog's relations alone at another lake's, and makes the months of its time zones."""
+    for contract in inbound_contracts():
+        if contract.feed == "catalog":
+            expose_files(connection, contract, lake.current_files(contract.id))
+    _write(connection, "months", _months(connection, first_period, today))
 
 
 def _expose_quarantine(connection: duckdb.DuckDBPyConnection, uris: Sequence[str]) -> None:
