@@ -11,15 +11,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from itertools import islice
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from ingestion.contracts import REJECTED_SCHEMA, Contract
 from ingestion.deliveries import Found, Rows
-from ingestion.sources.edge_content import as_text, unpacked
-from ingestion.sources.edge_samples import EARLIEST, LATEST, exact_value, instant, refusal
+from ingestion.sources.edge_samples import EARLIEST, LATEST, exact_value, instant
+from ingestion.sources.event_files import by_month, find_files, numbered_lines
 
 if TYPE_CHECKING:
     from ingestion.deliveries import Terms
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 FEED = "cloudevents"
 TABLE = "events"
 FOLDER = "usage/cloudevents/"
-UNFINISHED_NAMES = (".tmp", ".part", ".partial", ".swp", "~")  # what copying tools call a file they still write
-LINES_PER_BATCH = 50_000
 # A JSON number, or a text that is one. Other texts are kept as texts: unique_count counts them.
 _NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
@@ -59,40 +56,13 @@ class BadEvent(ValueError):
 
 def find(inbox: Storage, period: str | None, terms: Terms) -> list[Found]:
     """All files of all sources, ordered by key. Months and terms do not matter: the events say their time."""
-    found = []
-    for file in sorted(inbox.files(FOLDER), key=lambda file: file.key):
-        account, _, name = file.key.removeprefix(FOLDER).partition("/")
-        status, reason = "complete", ""
-        if not name:
-            status, reason = "rejected", f"{file.key}: lies beside the sources' folders; use {FOLDER}<source>/<file>"
-            account, name = "", account
-        elif name.rpartition("/")[2].startswith(".") or name.endswith(UNFINISHED_NAMES):
-            status, reason = "incomplete", "its name says that it is still being copied"
-        elif file.size == 0:
-            status, reason = "held", "empty file: an outage of metering must not look like zero usage"
-        found.append(Found(FEED, TABLE, account, None, file.key, name, (file,), status=status, reason=reason))
-    return found
+    return find_files(inbox, FEED, TABLE, FOLDER, needs_account=True)
 
 
 def read(inbox: Storage, found: Found, contract: Contract) -> Iterator[Rows]:
     """The events of one file, in batches per month; raises Refused before the first batch or not at all."""
-    file = found.files[0]
-    with inbox.open(file) as stream:
-        raw = unpacked(stream, file, contract)
-    text = as_text(raw, file, contract)
-    first = text.tell()
-    if not any(line.strip() for line in text):
-        raise refusal(
-            file.key, "holds no event", "An empty file is not zero usage: deliver the events again.", contract
-        )
-    text.seek(first)
-    yield from _rows(text, file.key, contract)
-
-
-def _rows(text: IO[bytes], key: str, contract: Contract) -> Iterator[Rows]:
-    lines = (line.decode("utf-8").strip() for line in text)
-    events = enumerate((line for line in lines if line), start=1)
-    while batch := list(islice(events, LINES_PER_BATCH)):
+    key = found.files[0].key
+    for batch in numbered_lines(inbox, found, contract):
         good: dict[str, list[Any]] = {name: [] for name in GOOD_SCHEMA}
         bad: dict[str, list[Any]] = {name: [] for name in REJECTED_SCHEMA}
         for number, line in batch:
@@ -104,17 +74,8 @@ def _rows(text: IO[bytes], key: str, contract: Contract) -> Iterator[Rows]:
             else:
                 for name, value in {**event, "source_file": key, "source_row": number}.items():
                     good[name].append(value)
-        yield from _by_month(
-            pl.DataFrame(good, schema=GOOD_SCHEMA), pl.DataFrame(bad, schema=REJECTED_SCHEMA), contract
-        )
-
-
-def _by_month(good: pl.DataFrame, bad: pl.DataFrame, contract: Contract) -> Iterator[Rows]:
-    if not bad.is_empty():
-        yield Rows(period="", good=_landed(good.clear(), contract), rejected=bad)
-    month = pl.from_epoch("microseconds", time_unit="us").dt.strftime("%Y-%m").alias("month")
-    for (period,), part in good.with_columns(month).group_by("month", maintain_order=True):
-        yield Rows(period=str(period), good=_landed(part, contract), rejected=bad.clear())
+        landed = _landed(pl.DataFrame(good, schema=GOOD_SCHEMA), contract)
+        yield from by_month(landed, pl.DataFrame(bad, schema=REJECTED_SCHEMA))
 
 
 def _landed(good: pl.DataFrame, contract: Contract) -> pl.DataFrame:
