@@ -119,7 +119,7 @@ def _decimals(text: pl.Series, precision: int, scale: int) -> Cast:
     return _one_by_one(text, odd, text.set(odd, None).cast(type_), lambda word: parse_number(word, precision, scale))
 
 
-def _integers(text: pl.Series) -> Cast:
+def _integers(text: pl.Series, minimum: int | None) -> Cast:
     odd = ~text.str.contains(r"^-?[0-9]{1,18}$").fill_null(True)
 
     def parse(word: str) -> int | str:
@@ -127,7 +127,11 @@ def _integers(text: pl.Series) -> Cast:
             return "not_finite" if NOT_FINITE.fullmatch(word) else "not_a_number"
         return int(word) if len(word) < 25 and -(2**63) <= int(word) < 2**63 else "too_many_digits"
 
-    return _one_by_one(text, odd, text.set(odd, None).cast(pl.Int64), parse)
+    outcome = _one_by_one(text, odd, text.set(odd, None).cast(pl.Int64), parse)
+    if minimum is None or not (low := (outcome.values < minimum).fill_null(False)).any():
+        return outcome
+    why = pl.Series([None], dtype=pl.String).new_from_index(0, len(text)) if outcome.why is None else outcome.why
+    return Cast(outcome.values.set(low, None), why.set(low, "below_minimum"))
 
 
 def _dates(text: pl.Series) -> Cast:
@@ -175,7 +179,7 @@ def cast_column(text: pl.Series, column: Column, naive_is_utc: bool) -> Cast:
     if isinstance(type_, pl.Decimal):
         return _decimals(text, type_.precision, type_.scale)
     if column.type == "bigint":
-        return _integers(text)
+        return _integers(text, column.properties.get("minimum"))
     if column.type == "date":
         return _dates(text)
     if column.type == "timestamp":

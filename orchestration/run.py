@@ -92,7 +92,7 @@ def _landed(
     """Lands catalog, samples and events whole, and the bills of the wanted months and the materialised ones before."""
     inbox, lake = open_storage(settings.inbox_uri), Lake(open_storage(settings.lake_uri))
     tell("landing catalog, samples and events")
-    reports = {feed: land(feed, inbox, lake) for feed in ("catalog", "cloudevents", "edge")}
+    reports = {feed: land(feed, inbox, lake) for feed in ("catalog", "cloudevents", "edge", "wso2")}
     for period in sorted({*wanted, *(period for period in states if period < wanted[-1])}):
         tell(f"landing bills of {period}")
         reports[f"aws_cur {period}"] = land("aws_cur", inbox, lake, period)

@@ -7,6 +7,7 @@ import dagster as dg
 from orchestration.defs.inbound.aws_cur import aws_cur
 from orchestration.defs.inbound.cloudevents import cloudevents
 from orchestration.defs.inbound.edge import edge
+from orchestration.defs.inbound.wso2 import wso2
 from orchestration.defs.invoicing.draft_invoices import invoices
 from orchestration.defs.invoicing.exported_marts import exported_month
 from orchestration.defs.models.dbt_models import monthly_models
@@ -19,7 +20,9 @@ from orchestration.settings import get_settings
 SETTINGS = get_settings()
 RUNNING = SETTINGS.env != "dev"  # on a developer's machine both wait to be switched on
 
-monthly = dg.AssetSelection.assets(aws_cur, cloudevents, edge, lake_month, monthly_models, invoices, exported_month)
+monthly = dg.AssetSelection.assets(
+    aws_cur, cloudevents, edge, wso2, lake_month, monthly_models, invoices, exported_month
+)
 closing = dg.AssetSelection.assets("close_gates", "issued_invoices")  # a job of their own, never a refresh
 reference = dg.AssetSelection.all() - monthly - closing
 

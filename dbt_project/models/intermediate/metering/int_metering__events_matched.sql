@@ -1,5 +1,5 @@
 -- Which meters read which events: the meter's series is the event's type, its kind the subject's, its filter holds.
--- Of all months, because a running balance (weighted_sum) starts with what earlier months left.
+-- API events come matched; they have no data but the four they are charged by. Of all months, because a running balance (weighted_sum) starts with what earlier months left.
 with
 
 events as (
@@ -9,6 +9,10 @@ events as (
 meters as (
     select * from {{ ref('stg_catalog__meters') }}
     where sample_type in ('delta', 'event')
+),
+
+api_events as (
+    select * from {{ ref('int_metering__api_events_matched') }}
 ),
 
 filter_terms as (
@@ -67,13 +71,38 @@ matched as (
         readable.occurred_at,
         readable.value,
         coalesce(readable.text_value, cast(readable.value as varchar)) as value_text,
-        readable.data
+        readable.data,
+        cast(null as varchar) as api_id,
+        cast(null as varchar) as provider_id,
+        cast(null as varchar) as application_id,
+        cast(null as varchar) as consumer_id
     from readable
     left join left_out
         on readable.meter_id = left_out.meter_id
         and readable.source = left_out.source
         and readable.event_id = left_out.event_id
     where left_out.event_id is null
+    union all
+    select
+        sampled_period,
+        meter_id,
+        aggregation,
+        scale,
+        unit,
+        resource_kind,
+        resource_id,
+        dimension_value,
+        source,
+        event_id,
+        occurred_at,
+        value,
+        value_text,
+        cast(null as varchar) as data,
+        api_id,
+        provider_id,
+        application_id,
+        consumer_id
+    from api_events
 )
 
 select * from matched

@@ -79,7 +79,11 @@ owned as (
             as quantity,
         try_cast({{ json_text('dated.data', "'amount'") }} as decimal(38, 12)) as event_amount,
         dated.remaining_seconds,
-        dated.period_seconds
+        dated.period_seconds,
+        dated.api_id,
+        dated.provider_id,
+        dated.application_id,
+        dated.consumer_id
     from dated
     left join resources
         on dated.billing_period = resources.billing_period

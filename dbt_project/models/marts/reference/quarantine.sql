@@ -38,22 +38,15 @@ conflicts as (
     union all
     select
         billing_period,
-        'cloudevents' as source,
+        feed as source,
         'events' as table_name,
-        source as account,
+        account,
         delivery_id,
         source_file,
         source_row,
         'conflict' as reason,
         'event_id' as column_name,
-        {{ json_object_text({
-            'source': 'source',
-            'id': 'event_id',
-            'type': 'type',
-            'subject': "resource_kind || ':' || resource_id",
-            'time': 'cast(occurred_at as varchar)',
-            'data': 'data',
-        }) }} as payload
+        payload
     from events_in_conflict
 ),
 
