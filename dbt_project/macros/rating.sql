@@ -48,3 +48,6 @@
         else {{ tiers }}.unit_price
     end
 {%- endmacro %}
+
+{#- Commitments, adjustments and prepaid between a seller and a buyer that can be settled one after the other. -#}
+{% macro most_settling_steps() -%} 16 {%- endmacro %}

@@ -17,7 +17,6 @@ Tier = tuple[Any, Any, Any]  # upper (None: no end), unit price, flat fee
 
 # Cases that are not run, each with what the house decides otherwise (money.md) or cannot say.
 NOT_EXPRESSIBLE = {
-    "OVER-01": "commitments are not rated yet: overage has no line",
     "PER-03d": "counts 14 of 31 days where billing day 31 is clamped; here the charge period 31 January to 28 February",
     "PRO-05": "credits the whole old fee on an upgrade; here the unused days only (money.md section 12)",
     "PGRAD-01": "lists -6 units with 11/30 of the month left after +10 with 6/30 left: no order of time does that",
@@ -52,6 +51,7 @@ class Customer:
     less: str = "0"
     subscription: dict[str, Any] = field(default_factory=dict)
     changes: Sequence[dict[str, Any]] = ()  # later versions of the subscription: valid_from, quantity, plan
+    commitments: Sequence[dict[str, Any]] = ()  # on the whole subscription
 
     @property
     def name(self) -> str:
@@ -210,6 +210,12 @@ def event_cases() -> list[Customer]:
         Customer(
             "DYN-01", [Charge("dynamic", [(None, 0, 0)], carried("10"), terms={"multiplier": "1.33333"})], "13.33",
             part="b",
+        ),
+        Customer(
+            "OVER-01",
+            [Charge("per_unit", [(None, 1, 0)], units(5000)), Charge("per_unit", [(None, 2, 0)], units(2500))],
+            "14500",
+            commitments=[{"kind": "overage", "amount": 1000, "factor": "1.5"}],
         ),
         Customer("DISC-01", [Charge("per_unit", [(None, 1, 0)], units(5, 15), terms={"included_quantity": 10})], "10"),
     ]  # fmt: skip

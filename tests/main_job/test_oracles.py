@@ -60,6 +60,10 @@ def deliver(world: World, given: list[Customer]) -> None:
                 for index, (day, value, data) in enumerate(charge.events)
             ]
         tables["subscriptions"] += versions(customer)
+        tables["commitments"] += [
+            {"commitment_id": f"{name}-{index}", "subscription_id": f"{name}-sub"} | commitment
+            for index, commitment in enumerate(customer.commitments)
+        ]
     world.catalog("2024-01-01", **tables).cloudevents("oracle", events)
 
 

@@ -16,6 +16,7 @@ select
     price_valid_from,
     tier,
     charge_period_start,
+    commitment_id,
     count(*) as number_of_rows
 from {{ ref('fct_rated_charges') }}
 group by all

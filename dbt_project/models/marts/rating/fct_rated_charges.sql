@@ -3,22 +3,23 @@
 -- telescope: per currency, what end customers are charged = vendor cost + margins, exactly.
 with
 
-costs as (
-    select * from {{ ref('int_rating__costs_rated') }}
+charges as (
+    select * from {{ ref('int_rating__charges_priced') }}
 ),
 
-usage as (
-    select * from {{ ref('int_rating__usage_priced') }}
-    union all
-    select * from {{ ref('int_rating__usage_limited') }}
+settled as (
+    select * from {{ ref('int_rating__commitments_settled') }}
 ),
 
-recurring as (
-    select * from {{ ref('int_rating__recurring_priced') }}
-    where service_period = billing_period
+priced_charges as (
+    select
+        charges.*,
+        cast(null as varchar) as commitment_id,
+        cast(null as varchar) as adjustment_id
+    from charges
 ),
 
-cloud_charges as (
+settled_charges as (
     select
         billing_period,
         service_period,
@@ -26,88 +27,6 @@ cloud_charges as (
         charge_period_start,
         charge_period_end,
         charge_key,
-        agreement_id,
-        seller_id,
-        buyer_id,
-        consumer_id,
-        is_vendor_edge,
-        payer_account_id,
-        account_id,
-        vendor,
-        service_name,
-        sku_id,
-        charge_category,
-        cast(null as varchar) as subscription_id,
-        cast(null as varchar) as charge_id,
-        'usage' as component,
-        cast(null as varchar) as dimension_value,
-        cast(null as date) as price_valid_from,
-        cast(null as bigint) as tier,
-        quantity,
-        unit_price,
-        amount,
-        currency,
-        upstream_amount,
-        upstream_original_amount,
-        upstream_currency,
-        fx_rate,
-        price_rule_id,
-        price_kind,
-        tax_category,
-        service_name || ' ' || sku_id || ', account ' || account_id
-        || case when charge_category = 'Usage' then '' else ' (' || charge_category || ')' end as description
-    from costs
-),
-
-usage_charges as (
-    select
-        billing_period,
-        service_period,
-        service_period as due_period,
-        charge_period_start,
-        charge_period_end,
-        subscription_id || '/' || charge_id || '/' || component as charge_key,
-        agreement_id,
-        seller_id,
-        buyer_id,
-        buyer_id as consumer_id,
-        false as is_vendor_edge,
-        cast(null as varchar) as payer_account_id,
-        cast(null as varchar) as account_id,
-        cast(null as varchar) as vendor,
-        cast(null as varchar) as service_name,
-        cast(null as varchar) as sku_id,
-        cast(null as varchar) as charge_category,
-        subscription_id,
-        charge_id,
-        component,
-        price_dimension as dimension_value,
-        price_valid_from,
-        tier,
-        quantity,
-        unit_price,
-        amount,
-        currency,
-        {{ money('0') }} as upstream_amount,
-        {{ money('0') }} as upstream_original_amount,
-        currency as upstream_currency,
-        fx_rate,
-        cast(null as varchar) as price_rule_id,
-        'plan' as price_kind,
-        tax_category,
-        charge_name
-        || case component when 'usage' then '' else ' (' || replace(component, '_', ' ') || ')' end as description
-    from usage
-),
-
-recurring_charges as (
-    select
-        billing_period,
-        service_period,
-        due_period,
-        charge_period_start,
-        charge_period_end,
-        subscription_id || '/' || charge_id || '/' || component as charge_key,
         agreement_id,
         seller_id,
         buyer_id,
@@ -123,36 +42,29 @@ recurring_charges as (
         charge_id,
         component,
         'ANY' as dimension_value,
-        price_valid_from,
-        tier,
-        quantity,
-        unit_price,
+        cast(null as date) as price_valid_from,
+        cast(null as bigint) as tier,
+        cast(1 as decimal(38, 12)) as quantity,
+        amount as unit_price,
         amount,
         currency,
         {{ money('0') }} as upstream_amount,
         {{ money('0') }} as upstream_original_amount,
         currency as upstream_currency,
-        fx_rate,
+        cast(1 as decimal(38, 12)) as fx_rate,
         cast(null as varchar) as price_rule_id,
-        'plan' as price_kind,
+        case component when 'adjustment' then 'adjustment' else 'commitment' end as price_kind,
         tax_category,
-        charge_name || case component when 'tier_fee' then ' (tier fee)' else '' end as description
-    from recurring
+        description,
+        commitment_id,
+        adjustment_id
+    from settled
 ),
 
-charges as (
-    select * from cloud_charges
+rated as (
+    select * from priced_charges
     union all
-    select * from usage_charges
-    union all
-    select * from recurring_charges
-),
-
-with_commitment as (
-    select
-        charges.*,
-        cast(null as varchar) as commitment_id
-    from charges
+    select * from settled_charges
 )
 
-select * from with_commitment
+select * from rated

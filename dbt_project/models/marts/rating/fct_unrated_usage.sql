@@ -20,6 +20,22 @@ borrowed as (
     where lines_without_price > 0
 ),
 
+months as (
+    select * from {{ ref('int_rating__months') }}
+),
+
+-- What would be due and stands on no edge, or comes after more commitments than can be settled one after the other.
+commitments as (
+    select
+        terms.*,
+        case when terms.agreement_id is null then 'no_agreement' else 'too_many_commitments' end as reason_unrated
+    from {{ ref('int_rating__commitments_dated') }} as terms
+    inner join months on terms.service_period = months.billing_period
+    where
+        terms.step_number > {{ most_settling_steps() }}
+        or (terms.agreement_id is null and terms.kind in ('minimum', 'overage') and terms.is_last and terms.run_days > 0)
+),
+
 agreements as (
     select agreement_id, seller_id, buyer_id from {{ ref('stg_catalog__agreements') }}
 ),
@@ -105,6 +121,26 @@ unrated as (
         currency
     from borrowed
     group by billing_period, payer_account_id, from_account_id, service_name, sku_id, pricing_unit, currency
+    union all
+    select
+        service_period as billing_period,
+        service_period,
+        'commitment' as kind,
+        agreement_id,
+        cast(null as varchar) as payer_account_id,
+        cast(null as varchar) as resource_kind,
+        cast(null as varchar) as resource_id,
+        cast(null as varchar) as meter_id,
+        scope_subscription_id as subscription_id,
+        scope_charge_id as charge_id,
+        cast(null as varchar) as dimension_value,
+        term_key as charge_key,
+        reason_unrated as reason,
+        cast(1 as decimal(38, 12)) as quantity,
+        cast(null as varchar) as unit,
+        prorated_amount as amount,
+        currency
+    from commitments
 ),
 
 edged as (

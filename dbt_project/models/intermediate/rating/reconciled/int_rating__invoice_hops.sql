@@ -80,7 +80,11 @@ parts as (
     where payer_account_id is null
     union all
     select billing_period, 'subscriptions' as source, seller_id as account, currency, 'rated' as hop,
-        'charged by plans' as part, {{ vendor_amount('amount') }} as amount
+        case
+            when adjustment_id is not null then 'adjusted'
+            when commitment_id is not null then 'committed'
+            else 'charged by plans'
+        end as part, {{ vendor_amount('amount') }} as amount
     from charges
     where payer_account_id is null
     union all
