@@ -43,6 +43,11 @@ EVENT_COLUMNS = {
     "occurred_at": "timestamp", "record_id": "varchar", "group_id": "varchar", "quantity": "decimal(38,12)",
     "event_amount": "decimal(38,12)", "remaining_seconds": "decimal(24,6)", "period_seconds": "decimal(24,6)",
 }  # fmt: skip
+BORROWED_COLUMNS = {
+    "billing_period": "date", "payer_account_id": "varchar", "from_account_id": "varchar", "service_name": "varchar",
+    "sku_id": "varchar", "pricing_unit": "varchar", "quantity": "decimal(38,18)", "effective_cost": "decimal(38,18)",
+    "currency": "varchar", "lines_without_price": "bigint",
+}  # fmt: skip
 LINE_COLUMNS = {
     "billing_period": "date", "payer_account_id": "varchar", "billing_currency": "varchar",
     "billed_cost": "decimal(38,18)", "effective_cost": "decimal(38,18)",
@@ -139,6 +144,7 @@ class World:
                 ("main.fct_metered_usage", USAGE_COLUMNS),
                 ("main.fct_cost_and_usage", LINE_COLUMNS),
                 ("intermediate.int_metering__events_metered", EVENT_COLUMNS),
+                ("intermediate.int_allocation__commitments_borrowed", BORROWED_COLUMNS),
             )
         ]
 
