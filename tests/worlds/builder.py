@@ -93,6 +93,28 @@ def sample(at: str | datetime, name: str, tags: Mapping[str, str] | None = None,
     return Metric(instant, name, exact, dict(tags or {}))
 
 
+def api_event(event_id: str, at: str, **members: Any) -> dict[str, Any]:
+    """One event of an API gateway for `World.wso2`: a request answered with 200 unless members say otherwise.
+
+    Short names: api, provider, application, consumer, status, bytes; any name of WSO2's can be used as it is.
+    """
+    short = {
+        "api": "apiId",
+        "provider": "apiCreator",
+        "application": "applicationId",
+        "consumer": "userName",
+        "status": "proxyResponseCode",
+        "bytes": "responseSize",
+    }
+    given = {short.get(name, name): value for name, value in members.items() if value is not None}
+    return {
+        "correlationId": event_id,
+        "requestTimestamp": at,
+        "eventType": "response",
+        "proxyResponseCode": 200,
+    } | given
+
+
 class World:
     """An inbox under `<folder>/inbox` and what was written into it."""
 
@@ -257,6 +279,12 @@ class World:
         content = "".join(f"{each}\n" for each in lines).encode()
         packed = gzip.compress(content, mtime=0) if name.endswith(".gz") else content
         return self.file(f"usage/cloudevents/{source}/{name}", packed)
+
+    def wso2(self, gateway: str, events: Iterable[Mapping[str, Any]], *, name: str = "events.ndjson.gz") -> World:
+        """An API gateway's NDJSON file of `api_event(...)`s."""
+        content = "".join(f"{json.dumps(each)}\n" for each in events).encode()
+        packed = gzip.compress(content, mtime=0) if name.endswith(".gz") else content
+        return self.file(f"api/wso2/{gateway}/{name}", packed)
 
     # -- anything else -------------------------------------------------------------------------------------------
 
