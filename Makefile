@@ -40,7 +40,7 @@ $(READY): $(VENV)/.uv requirements/dev.lock pyproject.toml
 	@echo "== installing the locked requirements (about 1 GB; a minute)"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements/dev.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --no-index --editable .
-	@$(BIN)/python -m compileall -q orchestration ingestion invoicing samples
+	@$(BIN)/python -m compileall -q forecasting ingestion invoicing orchestration samples
 	@touch $@
 
 setup: $(READY) ## make .venv from the locked requirements

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ingestion.contracts import Column
 
 PERIOD = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
+THRESHOLDS = r"^ *[0-9]{1,6}(\.[0-9]{1,6})? *%?( *; *[0-9]{1,6}(\.[0-9]{1,6})? *%?){0,11} *$"  # twelve at most
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-5][0-9](\.[0-9]{1,9})?"
 ZONE = r"(Z|[+-][0-9]{2}:[0-9]{2})"
@@ -168,6 +169,8 @@ def _texts(text: pl.Series, properties: Mapping[str, Any]) -> Cast:
         bad, reason = ~text.is_in(list(currencies())).fill_null(True), "bad_currency"
     elif properties.get("pattern") == "period":
         bad, reason = ~text.str.contains(PERIOD).fill_null(True), "bad_period"
+    elif properties.get("pattern") == "thresholds":
+        bad, reason = ~text.str.contains(THRESHOLDS).fill_null(True), "bad_thresholds"
     else:
         return Cast(text, None)
     return Cast(text.set(bad, None) if bad.any() else text, _reasons(bad, reason))

@@ -57,6 +57,7 @@ LAKE_RELATIONS: dict[str, dict[str, str]] = {
     },
     "months": {"time_zone": "varchar", "billing_period": "date", "starts_at": "timestamp", "ends_at": "timestamp"},
     "currencies": {"currency": "varchar", "minor_unit": "bigint"},
+    "as_of": {"as_of_date": "date"},  # one row: the day on which the lake was shown to the warehouse
     "ledger_lines": {
         "invoice_id": "varchar",
         "line_id": "varchar",
@@ -118,5 +119,35 @@ LAKE_RELATIONS: dict[str, dict[str, str]] = {
         "service_period": "date",
         "from_currency": "varchar",  # ANY where the agreement has a fixed rate
         "rate": "decimal(38,12)",
+    },
+    "forecasts": {
+        "series_id": "varchar",
+        "party_id": "varchar",
+        "scope": "varchar",
+        "scope_value": "varchar",
+        "currency": "varchar",
+        "origin_date": "date",  # last day whose spend the forecast knows
+        "forecast_date": "date",
+        "model": "varchar",
+        "forecast": "decimal(38,12)",
+        "forecast_low": "decimal(38,12)",
+        "forecast_high": "decimal(38,12)",
+        "month_forecast": "decimal(38,12)",  # of the days from the origin or the month's first on, this one included
+        "month_forecast_low": "decimal(38,12)",
+        "month_forecast_high": "decimal(38,12)",
+    },
+    "forecast_backtests": {
+        "series_id": "varchar",
+        "party_id": "varchar",
+        "scope": "varchar",
+        "scope_value": "varchar",
+        "currency": "varchar",
+        "model": "varchar",
+        "origin_date": "date",
+        "horizon": "bigint",  # days after the origin that are compared
+        "is_chosen": "boolean",
+        "wape": "decimal(38,12)",
+        "mase": "decimal(38,12)",
+        "coverage": "decimal(38,12)",
     },
 }

@@ -17,6 +17,7 @@ import duckdb
 import polars as pl
 from iso4217 import Currency
 
+from forecasting.kept import newest
 from ingestion.contracts import Contract, inbound_contracts
 from ingestion.faultpoints import reached
 from ingestion.lake import Lake
@@ -30,7 +31,16 @@ from orchestration.settings import Settings, s3_options
 
 POOL = "warehouse"  # of every Dagster step that opens the file: one at a time
 
-__all__ = ["LAKE_RELATIONS", "POOL", "create_empty_lake", "expose_catalog", "expose_files", "expose_lake", "opened"]
+__all__ = [
+    "LAKE_RELATIONS",
+    "POOL",
+    "create_empty_lake",
+    "expose_catalog",
+    "expose_files",
+    "expose_forecasts",
+    "expose_lake",
+    "opened",
+]
 
 
 def _quoted(text: str) -> str:
@@ -157,7 +167,9 @@ def expose_lake(connection: duckdb.DuckDBPyConnection, lake: Lake, first_period:
     reached("load_views")
     _write(connection, "deliveries", lake.deliveries())
     _write(connection, "delivery_totals", lake.totals())
-    _expose_quarantine(connection, lake.quarantine_files())
+    _expose_parquet(connection, "quarantine", lake.quarantine_files())
+    expose_forecasts(connection, lake)
+    _write(connection, "as_of", [{"as_of_date": today}])
     _write(connection, "currencies", _currencies())
     _write(connection, "months", _months(connection, first_period, today))
     for name, rows in ledger_relations(Ledger(lake.storage)).items():
@@ -176,15 +188,22 @@ def expose_catalog(connection: duckdb.DuckDBPyConnection, lake: Lake, first_peri
     _write(connection, "months", _months(connection, first_period, today))
 
 
-def _expose_quarantine(connection: duckdb.DuckDBPyConnection, uris: Sequence[str]) -> None:
-    columns = LAKE_RELATIONS["quarantine"]
+def expose_forecasts(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """Points `lake.forecasts` and `lake.forecast_backtests` at the newest forecast, empty where none was made."""
+    for name, key in newest(lake.storage).items():
+        _expose_parquet(connection, name, [lake.storage.locate(key)] if key else [])
+
+
+def _expose_parquet(connection: duckdb.DuckDBPyConnection, name: str, uris: Sequence[str]) -> None:
+    """Makes `lake.<name>` a view over Parquet files of that relation's columns; empty and typed where there is none."""
+    columns = LAKE_RELATIONS[name]
     if uris:
         listed = ", ".join(_quoted(uri) for uri in uris)
         names = ", ".join(f'"{name}"' for name in columns)
         query = f"select {names} from read_parquet([{listed}], hive_partitioning = false)"
     else:
         query = _empty(columns)
-    connection.execute(f"create or replace view lake.quarantine as {query}")
+    connection.execute(f"create or replace view lake.{name} as {query}")
 
 
 def _currencies() -> list[dict[str, Any]]:

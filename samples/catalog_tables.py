@@ -16,6 +16,7 @@ from samples.world import (
     ACCOUNTS,
     CATALOG_DELIVERIES,
     CUSTOMERS,
+    MONTHS,
     PARTIES,
     PAYER_A,
     PAYER_B,
@@ -168,6 +169,25 @@ def tax_rates() -> list[Row]:
     return [row | {"valid_from": date(2025, 1, 1)} for row in rows]
 
 
+def budgets(delivery: int) -> list[Row]:
+    """A few that hold and a few that do not. Delivery 2: apex may spend more, and everest watches another service."""
+    raised = "1300" if delivery == 2 else "900"
+    monthly: list[tuple[str, str, str, str | None, str, str, str | None]] = [
+        ("nordwind-all", "nordwind", "party", None, "10800", "USD", None),
+        ("apex-all", "apex", "party", None, raised, "USD", None),
+        ("apex-robots", "apex", "account", "000123450017", "500", "USD", "50;75;90;100"),
+        ("marais-all", "marais", "party", None, "450", "EUR", None),
+        ("nordwind-compute", "nordwind", "service", "AmazonEC2", "4400", "USD", "80;100"),
+        ("meridian-storage", "meridian", "service", "AmazonS3", "900", "EUR", None),
+        ("tanuki-games", "tanuki", "account", "220011000007", "55000", "JPY", None),
+        ("atlas-production", "atlas", "tag", "env=prod", "850", "USD", None),
+    ]
+    if delivery == 2:
+        monthly.append(("everest-storage", "everest", "service", "AmazonS3", "115", "USD", None))
+    names = ("budget_id", "party_id", "scope", "scope_value", "amount", "currency", "thresholds")
+    return [dict(zip(names, row, strict=True)) | {"period": period} for row in monthly for period in MONTHS]
+
+
 def catalog_deliveries() -> dict[str, Tables]:
     """What is delivered on each date: table -> rows."""
     first: Tables = {
@@ -228,6 +248,7 @@ def catalog_deliveries() -> dict[str, Tables]:
         ],
         "fx_rates": fx_rates(),
         "tax_rates": tax_rates(),
+        "budgets": budgets(1),
     }
     # Known later: an end, a plan change, a new price version, a new subscription, a new markup.
     for row in first["charge_prices"]:
@@ -238,6 +259,7 @@ def catalog_deliveries() -> dict[str, Tables]:
         "price_rules": price_rules(2),
         "charge_prices": CHARGE_PRICES,
         "subscriptions": SUBSCRIPTIONS,
+        "budgets": budgets(2),
     }
     complete = {table: first.get(table, []) for table in CATALOG_COLUMNS}
     return dict(zip(CATALOG_DELIVERIES, (complete, second), strict=True))

@@ -12,6 +12,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from samples.edge_files import Metric
+from samples.reference.budgets import budget_rows
 from samples.reference.catalog import Catalog
 from samples.reference.chain import rate_costs
 from samples.reference.charges import rate_subscriptions
@@ -65,6 +66,10 @@ def truth(
             "rated": [rated_row(catalog, row) for row in rated],
             "margins": margins(catalog, rated),
             "invoices": [invoice_document(catalog, invoice) for invoice in draft(catalog, rated, periods)],
+            "budgets": [
+                row | {"actual": plain(exact(row["actual"]))}
+                for row in budget_rows(catalog, rows, bills, rated, periods)
+            ],
         }
 
 

@@ -236,6 +236,10 @@ def test_closed_lists_booleans_periods_and_currencies_are_strict() -> None:
         "bad_period",
         "bad_period",
     ]
+    assert outcomes(["50;80;100", "0.5; 1.2", "90%", "80,100", "50;", "-5"], "varchar", pattern="thresholds") == [
+        *("50;80;100", "0.5; 1.2", "90%"),
+        *["bad_thresholds"] * 3,
+    ]
     assert outcomes(["EUR", "JPY", "KWD", "XAU", "XXX", "eur", "EURO"], "varchar", currency=True) == [
         *("EUR", "JPY", "KWD"),
         *["bad_currency"] * 4,

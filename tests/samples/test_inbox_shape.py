@@ -170,6 +170,6 @@ def test_the_catalog_names_only_what_it_has():
 def test_the_later_catalog_brings_what_was_not_known_before():
     """Fails when the second delivery repeats the first: no price version, subscription or rule would be new."""
     first, second = catalog_deliveries().values()
-    assert second.keys() == {"price_rules", "charge_prices", "subscriptions"}
+    assert second.keys() == {"price_rules", "charge_prices", "subscriptions", "budgets"}
     for table, rows in second.items():
         assert len(rows) > len(first[table])

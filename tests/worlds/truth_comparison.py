@@ -127,6 +127,38 @@ def differences(connection: duckdb.DuckDBPyConnection, truth: Mapping[str, Any])
                 f"select seller_id, buyer_id, strftime(invoice_period, '%Y-%m'), currency, {column} from fct_invoices"
             ),
         )
+    found += compare(
+        "fct_budget_vs_actual at the month's end",
+        {(row["budget_id"], row["period"], row["currency"]): Decimal(row["actual"]) for row in truth["budgets"]},
+        marts(
+            "select budget_id, strftime(billing_period, '%Y-%m'), currency, actual_to_date"
+            " from fct_budget_vs_actual where budget_date = last_day(budget_date)"
+        ),
+        TOLERANCE,
+    )
+    ones = Decimal(1)
+    found += compare(
+        "statuses of budgets at the month's end",
+        {(row["budget_id"], row["period"], row["status"]): ones for row in truth["budgets"]},
+        marts(
+            "select budget_id, strftime(billing_period, '%Y-%m'), status, 1"
+            " from fct_budget_vs_actual where budget_date = last_day(budget_date)"
+        ),
+    )
+    dated = [row["budget_id"] for row in truth["budgets"] if row["crossings"] is not None]
+    found += compare(
+        "fct_budget_crossings",
+        {
+            (row["budget_id"], row["period"], threshold, day): ones
+            for row in truth["budgets"]
+            for threshold, day in (row["crossings"] or {}).items()
+        },
+        marts(
+            "select budget_id, strftime(billing_period, '%Y-%m'), rtrim(rtrim(threshold::varchar, '0'), '.'),"
+            " crossed_on::varchar, 1 from fct_budget_crossings"
+            f" where budget_id in ({', '.join(map(repr, sorted(set(dated))))})"
+        ),
+    )
     return found
 
 

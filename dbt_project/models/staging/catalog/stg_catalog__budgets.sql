@@ -1,4 +1,4 @@
--- The catalog's budgets as last delivered. An empty term its default.
+-- The catalog's budgets as last delivered. An empty term its default; a party's own budget is of the party itself.
 with
 
 delivered as (
@@ -15,11 +15,11 @@ defaulted as (
         budget_id,
         party_id,
         scope,
-        scope_value,
+        coalesce(nullif(scope_value, ''), case scope when 'party' then party_id else '-' end) as scope_value,
         cast(period || '-01' as date) as service_period,
         amount,
         currency,
-        coalesce(thresholds, '50;80;100') as thresholds,
+        coalesce(nullif(thresholds, ''), '50;80;100') as thresholds,
         recorded_at,
         delivery_id,
         source_file,

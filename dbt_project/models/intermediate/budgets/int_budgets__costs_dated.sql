@@ -1,0 +1,247 @@
+-- What accounts cost by day, as somebody who watches them sees it: their owner, every party between the owner and the
+-- payer, and the payer's own party. Each sees the cost view it buys in, never an amount of another view. Only what is
+-- watched is kept: every account by its owner; accounts, services and tags by the parties that have a budget of them.
+with
+
+account_costs as (
+    select * from {{ ref('fct_account_costs') }}
+),
+
+lines as (
+    select * from {{ ref('fct_cost_and_usage') }}
+),
+
+costs_assigned as (
+    select * from {{ ref('int_rating__costs_assigned') }}
+),
+
+edges as (
+    select * from {{ ref('int_rating__edges_chained') }}
+),
+
+payer_views as (
+    select * from {{ ref('int_rating__payer_views') }}
+),
+
+owners as (
+    select * from {{ ref('stg_catalog__resource_owners') }}
+),
+
+change_points as (
+    select * from {{ ref('int_rating__change_points') }}
+),
+
+budgets as (
+    select distinct party_id, scope, scope_value, service_period from {{ ref('stg_catalog__budgets') }}
+),
+
+tag_budgets as (
+    select distinct
+        scope_value,
+        service_period,
+        split_part(scope_value, '=', 1) as tag_key,
+        substr(scope_value, length(split_part(scope_value, '=', 1)) + 2) as tag_value
+    from budgets
+    where scope = 'tag' and position('=' in scope_value) > 1
+),
+
+grouped as (
+    select
+        billing_period,
+        charge_date,
+        payer_account_id,
+        coalesce(sub_account_id, payer_account_id) as account_id,
+        vendor,
+        service_name,
+        cost_view,
+        currency,
+        {{ money('sum(amount)') }} as amount
+    from account_costs
+    group by all
+),
+
+-- Only lines know their tags: as billed, or amortised for every other view (what accounts share bears no tag).
+tagged as (
+    select
+        lines.billing_period,
+        lines.x_charge_date as charge_date,
+        lines.payer_account_id,
+        coalesce(lines.sub_account_id, lines.payer_account_id) as account_id,
+        'aws' as vendor,
+        tag_budgets.scope_value,
+        lines.billing_currency as currency,
+        {{ money('sum(lines.billed_cost)') }} as billed_amount,
+        {{ money('sum(lines.effective_cost)') }} as effective_amount
+    from lines
+    inner join tag_budgets
+        on lines.billing_period = tag_budgets.service_period
+        and tag_budgets.tag_value in (
+            {{ json_text('lines.tags', 'tag_budgets.tag_key') }},
+            {{ json_text('lines.tags', "'user:' || tag_budgets.tag_key") }},
+            {{ json_text('lines.tags', "'user_' || tag_budgets.tag_key") }}
+        )
+    group by all
+),
+
+cost_dates as (
+    select billing_period, charge_date, payer_account_id, account_id, vendor from grouped
+    union distinct
+    select billing_period, charge_date, payer_account_id, account_id, vendor from tagged
+),
+
+-- The days between two changes of the catalog have one chain: the one rating walked.
+segments as (
+    select
+        dates.charge_date,
+        coalesce(max(change_points.change_date), dates.charge_date) as segment_start
+    from (select distinct charge_date from cost_dates) as dates
+    left join change_points on dates.charge_date >= change_points.change_date
+    group by dates.charge_date
+),
+
+roots as (
+    select distinct billing_period, segment_start, payer_account_id, vendor, root_party_id from costs_assigned
+),
+
+owned as (
+    select
+        cost_dates.*,
+        segments.segment_start,
+        coalesce(owners.party_id, 'unassigned') as owner_party_id,
+        roots.root_party_id,
+        coalesce(payer_views.cost_view, 'effective') as payer_view
+    from cost_dates
+    inner join segments on cost_dates.charge_date = segments.charge_date
+    left join owners
+        on {{ account_resource_kind('cost_dates.vendor') }} = owners.resource_kind
+        and cost_dates.account_id = owners.resource_id
+        and {{ valid_on('owners', 'segments.segment_start') }}
+    left join roots
+        on cost_dates.billing_period = roots.billing_period
+        and segments.segment_start = roots.segment_start
+        and cost_dates.payer_account_id = roots.payer_account_id
+        and cost_dates.vendor = roots.vendor
+    left join payer_views
+        on cost_dates.billing_period = payer_views.billing_period
+        and cost_dates.payer_account_id = payer_views.payer_account_id
+        and cost_dates.vendor = payer_views.vendor
+),
+
+-- Who buys on an edge sees the edge's view; the payer's party and an owner without an edge see the payer's.
+watchers as (
+    select
+        owned.charge_date,
+        owned.payer_account_id,
+        owned.account_id,
+        owned.vendor,
+        edges.buyer_id as party_id,
+        edges.cost_view,
+        1 as preference
+    from owned
+    inner join edges
+        on owned.billing_period = edges.billing_period
+        and owned.segment_start = edges.segment_start
+        and owned.vendor = edges.vendor
+        and owned.root_party_id = edges.root_party_id
+        and owned.owner_party_id = edges.owner_party_id
+    union all
+    select charge_date, payer_account_id, account_id, vendor, root_party_id, payer_view, 2
+    from owned
+    where root_party_id is not null
+    union all
+    select charge_date, payer_account_id, account_id, vendor, owner_party_id, payer_view, 3
+    from owned
+),
+
+watched as (
+    select
+        watchers.*,
+        owned.owner_party_id
+    from watchers
+    inner join owned
+        on watchers.charge_date = owned.charge_date
+        and watchers.payer_account_id = owned.payer_account_id
+        and watchers.account_id = owned.account_id
+        and watchers.vendor = owned.vendor
+    qualify
+        row_number() over (
+            partition by
+                watchers.charge_date, watchers.payer_account_id, watchers.account_id, watchers.vendor, watchers.party_id
+            order by watchers.preference
+        ) = 1
+),
+
+scoped as (
+    select
+        billing_period,
+        charge_date,
+        payer_account_id,
+        account_id,
+        vendor,
+        'account' as scope,
+        account_id as scope_value,
+        cost_view,
+        currency,
+        {{ money('sum(amount)') }} as amount
+    from grouped
+    group by all
+    union all
+    select
+        grouped.billing_period,
+        grouped.charge_date,
+        grouped.payer_account_id,
+        grouped.account_id,
+        grouped.vendor,
+        'service' as scope,
+        grouped.service_name as scope_value,
+        grouped.cost_view,
+        grouped.currency,
+        grouped.amount
+    from grouped
+    inner join (select distinct scope_value, service_period from budgets where scope = 'service') as services
+        on grouped.service_name = services.scope_value and grouped.billing_period = services.service_period
+    union all
+    select
+        tagged.billing_period,
+        tagged.charge_date,
+        tagged.payer_account_id,
+        tagged.account_id,
+        tagged.vendor,
+        'tag' as scope,
+        tagged.scope_value,
+        cost_views.cost_view,
+        tagged.currency,
+        case cost_views.cost_view when 'billed' then tagged.billed_amount else tagged.effective_amount end as amount
+    from tagged
+    inner join (select distinct billing_period, cost_view from grouped) as cost_views
+        on tagged.billing_period = cost_views.billing_period
+),
+
+dated as (
+    select
+        scoped.billing_period,
+        watched.party_id,
+        scoped.scope,
+        scoped.scope_value,
+        scoped.charge_date,
+        {{ money('sum(scoped.amount)') }} as amount,
+        scoped.currency
+    from scoped
+    inner join watched
+        on scoped.charge_date = watched.charge_date
+        and scoped.payer_account_id = watched.payer_account_id
+        and scoped.account_id = watched.account_id
+        and scoped.vendor = watched.vendor
+        and scoped.cost_view = watched.cost_view
+    left join budgets
+        on scoped.billing_period = budgets.service_period
+        and watched.party_id = budgets.party_id
+        and scoped.scope = budgets.scope
+        and scoped.scope_value = budgets.scope_value
+    where
+        budgets.party_id is not null
+        or (scoped.scope = 'account' and watched.party_id = watched.owner_party_id)
+    group by all
+)
+
+select * from dated
