@@ -51,3 +51,23 @@
 
 {#- Commitments, adjustments and prepaid between a seller and a buyer that can be settled one after the other. -#}
 {% macro most_settling_steps() -%} 16 {%- endmacro %}
+
+{#- What the invoice line of a plan's charge reads: its name, and which component of it where that is not the charge. -#}
+{% macro charge_description() -%}
+    charge_name || case
+        when component in ('usage', 'recurring', 'one_time') then '' else ' (' || replace(component, '_', ' ') || ')'
+    end
+{%- endmacro %}
+
+{#- What the row's maximum takes off an amount (negative), and what its minimum then adds; 0 without one. -#}
+{% macro over_maximum(amount) -%}
+    case when maximum_amount < {{ amount }} then maximum_amount - ({{ amount }}) else 0 end
+{%- endmacro %}
+
+{% macro under_minimum(amount) -%}
+    case
+        when minimum_amount > {{ amount }} + {{ over_maximum(amount) }}
+            then minimum_amount - ({{ amount }} + {{ over_maximum(amount) }})
+        else 0
+    end
+{%- endmacro %}

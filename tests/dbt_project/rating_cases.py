@@ -139,6 +139,16 @@ def sold(world: World, randoms: random.Random, case: str, **terms: Any) -> None:
     )
 
 
+def limits_of(randoms: random.Random) -> dict[str, Any]:
+    """Discount, minimum and maximum of a charge itself, in its plan's currency; the minimum may be the greater."""
+    return {
+        "discount": number(randoms, 0.01, 0.9, 2) if randoms.random() < 0.3 else None,
+        "minimum_amount": number(randoms, 0, 90, 2) if randoms.random() < 0.3 else None,
+        "maximum_amount": number(randoms, 0, 90, 2) if randoms.random() < 0.3 else None,
+        "prorate_units": False,
+    }
+
+
 def usage_plans(world: World, randoms: random.Random, case: str) -> None:
     """A subscription with one usage charge; three months of daily usage with fractions, silence and negative days."""
     sold(world, randoms, case)
@@ -157,9 +167,11 @@ def usage_plans(world: World, randoms: random.Random, case: str) -> None:
             "charge_model": randoms.choice(["per_unit", "graduated", "graduated", "volume", "volume", "stairstep"]),
             "meter_id": f"{case}-meter", "window": randoms.choice(["period", "period", "day"]),
             "included_quantity": number(randoms, 1, 120, 3) if randoms.random() < 0.5 else None,
-            "minimum_amount": 10 if randoms.random() < 0.05 else None,  # of a charge: not rated yet
+            **limits_of(randoms),
         }
     )  # fmt: skip
+    if randoms.random() < 0.05:  # means nothing for a stairstep price: not rated
+        world.charges[-1] |= {"charge_model": "stairstep", "prorate_units": True}
     gap = randoms.random() < 0.3
     world.prices += versions_of(randoms, charge, None, gap)
     if randoms.random() < 0.4:
@@ -183,7 +195,7 @@ def usage_plans(world: World, randoms: random.Random, case: str) -> None:
 
 
 def recurring_plans(world: World, randoms: random.Random, case: str) -> None:
-    """A subscription with one or two recurring charges, perhaps with a change of quantity or plan in a month."""
+    """A subscription with one or two recurring charges, perhaps changed in quantity or plan, or paused, in a month."""
     trial = randoms.choice([0, 0, 0, 10, 40])
     policies = ["actual_days", "assume_30", "strict_30_360", "second", "none"]
     sold(world, randoms, case, proration=randoms.choice(policies))
@@ -205,7 +217,8 @@ def recurring_plans(world: World, randoms: random.Random, case: str) -> None:
         plan = randoms.choice([f"{case}-plan", f"{case}-plan2"])
         second = {**first, "plan_id": plan, "quantity": number(randoms, 0, 40, 2)}
         world.subscriptions.append({**first, "valid_from": EVER, "valid_to": changed})
-        world.subscriptions.append({**second, "valid_from": changed, "valid_to": OPEN})
+        again = changed + timedelta(days=randoms.choice([0, 0, 0, 9, 40]))  # paused until then
+        world.subscriptions.append({**second, "valid_from": again, "valid_to": OPEN})
     for plan in ("plan", "plan2"):
         charge = f"{case}-{plan}"
         world.charges.append(
@@ -215,6 +228,7 @@ def recurring_plans(world: World, randoms: random.Random, case: str) -> None:
                 "timing": randoms.choice(["in_advance", "in_arrears"]),
                 "interval": randoms.choice(["month", "month", "quarter", "year"]),
                 "proration": randoms.choice([None, None, None, "actual_days", "strict_30_360", "none"]),
+                **limits_of(randoms),
             }
         )  # fmt: skip
         world.prices += versions_of(randoms, charge, None, randoms.random() < 0.2)

@@ -14,7 +14,7 @@ from typing import Any
 
 Row = Mapping[str, Any]
 TWELVE = Decimal("1e-12")
-ZERO = Decimal(0)
+ZERO, ONE = Decimal(0), Decimal(1)
 DAY = timedelta(days=1)
 
 
@@ -116,9 +116,18 @@ def charge_periods(anchor: str, interval: int, billing_day: int, start: date, en
 
 
 def recurring(
-    charge: Row, versions: list[Row], prices: list[Row], policy: str, trial_days: int, months: list[date]
+    charge: Row,
+    versions: list[Row],
+    prices: list[Row],
+    policy: str,
+    trial_days: int,
+    months: list[date],
+    rate: Decimal = ONE,
 ) -> dict[date, Decimal]:
-    """Amount per billing month of a recurring charge of one plan; versions are those of the subscription in order."""
+    """Amount per billing month of a recurring charge of one plan; versions are those of the subscription in order.
+
+    Prices are in the edge's currency; the charge's own limits are not, `rate` takes them there.
+    """
     start, end = versions[0]["start_date"], versions[-1]["end_date"]
     interval = {"month": 1, "quarter": 3, "year": 12}[charge["interval"]]
     amounts: dict[date, Decimal] = defaultdict(Decimal)
@@ -143,12 +152,30 @@ def recurring(
             last = max(parts)
             parts = {last: parts[last]}
         by_start = {price["valid_from"]: price for price in prices}
+        amount, all_billed, of_days = ZERO, 0, 1
         for (_, price_from, quantity), days in parts.items():
             billed, of_days = billed_share(policy, days, opens, closes, interval)
+            all_billed += billed
             for tier in by_start[price_from]["tiers"]:
                 for units, unit_price in tier_lines(charge["charge_model"], quantity, tier):
-                    amounts[billed_in] += share(units * unit_price, billed, of_days)
+                    amount += share(units * unit_price, billed, of_days)
+        if parts:
+            amounts[billed_in] += limited(charge, amount, rate, min(all_billed, of_days), of_days)
     return amounts
+
+
+def limited(charge: Row, amount: Decimal, rate: Decimal, days: int, of_days: int) -> Decimal:
+    """After the discount the charge's maximum, never prorated, then its minimum, by the days it runs."""
+    amount -= times(amount, charge.get("discount") or ZERO)
+    return within_limits(charge, amount, rate, days, of_days)
+
+
+def within_limits(charge: Row, amount: Decimal, rate: Decimal, days: int, of_days: int) -> Decimal:
+    if charge.get("maximum_amount") is not None:
+        amount = min(amount, times(charge["maximum_amount"], rate))
+    if charge.get("minimum_amount") is not None:
+        amount = max(amount, share(charge["minimum_amount"] * rate, days, of_days))
+    return amount
 
 
 def billed_share(policy: str, days: list[date], opens: date, closes: date, interval: int) -> tuple[int, int]:

@@ -271,11 +271,14 @@ class World:
 
     # -- What the reference says: plans -------------------------------------------------------------------------------
 
-    def priced_in(self, charge: dict[str, Any], month: date) -> list[dict[str, Any]] | None:
-        """The charge's price versions in its edge's currency; None without a rate."""
+    def plan_rate(self, charge: dict[str, Any], month: date) -> Decimal | None:
         plan = next(plan for plan in self.plans if plan["plan_id"] == charge["plan_id"])
         edge = next(e for e in self.agreements if e["agreement_id"] == f"{charge['charge_id'].split('-')[0]}-edge")
-        rate = self.rate_into(edge, plan["currency"], month)
+        return self.rate_into(edge, plan["currency"], month)
+
+    def priced_in(self, charge: dict[str, Any], month: date) -> list[dict[str, Any]] | None:
+        """The charge's price versions in its edge's currency; None without a rate."""
+        rate = self.plan_rate(charge, month)
         if rate is None:
             return None
         return [
@@ -310,7 +313,7 @@ class World:
             prices = self.priced_in(charge, month)
             first_live = max(subscription["start_date"], month)
             last_live = min(subscription["end_date"], reference.add_months(month, 1) - timedelta(days=1))
-            if prices is None or charge["minimum_amount"] or first_live > last_live:
+            if prices is None or charge["prorate_units"] or first_live > last_live:
                 continue
             worth = "quantity" if charge["window"] == "day" else "period_quantity"
             days: dict[tuple[date, str], Decimal] = defaultdict(Decimal)
@@ -331,13 +334,13 @@ class World:
                 version = self.version_on(prices, day, None if dimension == "ANY" else dimension)
                 window = day if charge["window"] == "day" else month
                 windows[window, dimension].append((day, quantity - freed, version))
-            amount = ZERO
+            amounts: dict[str, Decimal] = defaultdict(Decimal)
             for name in {name for _, name in windows}:
                 units: dict[tuple[date, int, Decimal], Decimal] = defaultdict(Decimal)
                 for (_, dimension), window in windows.items():
                     if dimension == name:
-                        amount += reference.fill_window(charge["charge_model"], window, units)
-                amount += sum((reference.times(total, price) for (_, _, price), total in units.items()), ZERO)
+                        amounts[name] += reference.fill_window(charge["charge_model"], window, units)
+                amounts[name] += sum((reference.times(total, price) for (_, _, price), total in units.items()), ZERO)
             for dimension in {version["dimension_value"] or "ANY" for version in prices}:
                 filled = [w for (_, name), w in windows.items() if name == dimension]
                 if not any(sum(quantity for _, quantity, _ in window) > 0 for window in filled):
@@ -351,7 +354,10 @@ class World:
                         None,
                     )
                     if charge["charge_model"] in ("graduated", "volume") and tier_one and tier_one["flat_fee_at_zero"]:
-                        amount += tier_one["flat_fee"]
+                        amounts[dimension] += tier_one["flat_fee"]
+            amount = sum((a - reference.times(a, charge["discount"] or ZERO) for a in amounts.values()), ZERO)
+            days, of_days = (last_live - first_live).days + 1, (reference.add_months(month, 1) - month).days
+            amount = reference.within_limits(charge, amount, self.plan_rate(charge, month), days, of_days)
             if amount or free or paid:
                 rated[month, charge["charge_id"]] = (amount, free, paid)
         return rated
@@ -372,7 +378,7 @@ class World:
                     reason = "unassigned"
                 elif not covered:
                     reason = "no_subscription"
-                elif charge["minimum_amount"]:
+                elif charge["prorate_units"]:
                     reason = "model_not_supported"
                 elif self.version_on(versions, row["usage_date"], row["dimension_value"]) is None:
                     reason = "price_gap"
@@ -396,7 +402,9 @@ class World:
                 prices = self.priced_in(charge, month)
                 if prices is not None:
                     policy = charge["proration"] or edge["proration"]
-                    amount = reference.recurring(charge, versions, prices, policy, trial, [month]).get(month, ZERO)
+                    rate = self.plan_rate(charge, month)
+                    amounts = reference.recurring(charge, versions, prices, policy, trial, [month], rate)
+                    amount = amounts.get(month, ZERO)
                     if amount:
                         rated[month, charge["charge_id"]] = amount
         return rated

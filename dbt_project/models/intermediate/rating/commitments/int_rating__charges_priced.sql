@@ -15,7 +15,8 @@ usage as (
 
 recurring as (
     select * from {{ ref('int_rating__recurring_priced') }}
-    where service_period = billing_period
+    union all
+    select * from {{ ref('int_rating__recurring_limited') }}
 ),
 
 cloud_charges as (
@@ -59,48 +60,38 @@ cloud_charges as (
     from costs
 ),
 
-usage_charges as (
-    select
+{%- set terms %}
         billing_period,
         service_period,
-        service_period as due_period,
         charge_period_start,
         charge_period_end,
-        subscription_id || '/' || charge_id || '/' || component as charge_key,
         agreement_id,
         seller_id,
         buyer_id,
-        buyer_id as consumer_id,
-        false as is_vendor_edge,
-        cast(null as varchar) as payer_account_id,
-        cast(null as varchar) as account_id,
-        cast(null as varchar) as vendor,
-        cast(null as varchar) as service_name,
-        cast(null as varchar) as sku_id,
-        cast(null as varchar) as charge_category,
         subscription_id,
         charge_id,
+        charge_name,
         component,
-        price_dimension as dimension_value,
         price_valid_from,
         tier,
         quantity,
         unit_price,
         amount,
         currency,
-        {{ money('0') }} as upstream_amount,
-        {{ money('0') }} as upstream_original_amount,
-        currency as upstream_currency,
         fx_rate,
-        cast(null as varchar) as price_rule_id,
-        'plan' as price_kind,
-        tax_category,
-        charge_name
-        || case component when 'usage' then '' else ' (' || replace(component, '_', ' ') || ')' end as description
+        tax_category
+{%- endset %}
+
+of_plans as (
+    select {{ terms }}, service_period as due_period, price_dimension as dimension_value
     from usage
+    union all
+    select {{ terms }}, due_period, 'ANY' as dimension_value
+    from recurring
+    where service_period = billing_period
 ),
 
-recurring_charges as (
+plan_charges as (
     select
         billing_period,
         service_period,
@@ -122,7 +113,7 @@ recurring_charges as (
         subscription_id,
         charge_id,
         component,
-        'ANY' as dimension_value,
+        dimension_value,
         price_valid_from,
         tier,
         quantity,
@@ -136,16 +127,14 @@ recurring_charges as (
         cast(null as varchar) as price_rule_id,
         'plan' as price_kind,
         tax_category,
-        charge_name || case component when 'tier_fee' then ' (tier fee)' else '' end as description
-    from recurring
+        {{ charge_description() }} as description
+    from of_plans
 ),
 
 charges as (
     select * from cloud_charges
     union all
-    select * from usage_charges
-    union all
-    select * from recurring_charges
+    select * from plan_charges
 )
 
 select * from charges

@@ -9,6 +9,8 @@ charges as (
 
 recurring as (
     select * from {{ ref('int_rating__recurring_priced') }}
+    union all
+    select * from {{ ref('int_rating__recurring_limited') }}
 ),
 
 currencies as (
@@ -54,7 +56,7 @@ billable as (
         buyer_id,
         cast(null as varchar) as payer_account_id,
         subscription_id || '/' || charge_id || '/' || component as charge_key,
-        charge_name || case component when 'tier_fee' then ' (tier fee)' else '' end as description,
+        {{ charge_description() }} as description,
         tax_category,
         quantity,
         unit_price,

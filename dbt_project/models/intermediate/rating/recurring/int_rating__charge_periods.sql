@@ -66,8 +66,7 @@ termed as (
         plan_charges.charge_model,
         plan_charges.tax_category,
         plan_charges.proration as charge_proration,
-        plan_charges.discount <> 0 or plan_charges.minimum_amount is not null
-        or plan_charges.maximum_amount is not null or plan_charges.prorate_units as asks_for_more,
+        plan_charges.prorate_units as asks_for_more,
         plan_charges.charge_type = 'recurring' and plan_charges.timing = 'in_advance' as is_in_advance,
         case
             when plan_charges.charge_type = 'usage' then 1

@@ -58,6 +58,7 @@ over_tiers as (
         tier,
         billed_days,
         period_days,
+        period_start,
         is_in_advance,
         currency,
         fx_rate

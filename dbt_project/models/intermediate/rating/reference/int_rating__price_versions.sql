@@ -26,8 +26,7 @@ versions as (
 told as (
     select
         *,
-        has_package_size or has_rate or has_event_terms
-        or minimum_amount is not null or maximum_amount is not null as asks_for_more
+        has_package_size or has_rate or has_event_terms as asks_for_more
     from versions
 )
 

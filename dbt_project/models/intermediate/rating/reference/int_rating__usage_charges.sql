@@ -21,14 +21,14 @@ usage_charges as (
         discount,
         multiplier,
         prorate_units,
+        minimum_amount,
+        maximum_amount,
         tax_category,
         charge_model in ('percentage', 'dynamic') or rating_window in ('record', 'group') or prorate_units as is_by_record,
-        (charge_model = 'flat' and (rating_window not in ('period', 'day') or discount <> 0))
+        (charge_model = 'flat' and rating_window not in ('period', 'day'))
         or (prorate_units and charge_model not in ('per_unit', 'graduated', 'volume'))
         or (charge_model <> 'percentage' and (free_events <> 0 or free_amount <> 0))
-        or (charge_model in ('percentage', 'dynamic') and included_quantity <> 0)
-        or minimum_amount is not null
-        or maximum_amount is not null as asks_for_more
+        or (charge_model in ('percentage', 'dynamic') and included_quantity <> 0) as asks_for_more
     from plan_charges
     where charge_type = 'usage'
 )

@@ -23,6 +23,10 @@ fees_at_zero as (
     select * from {{ ref('int_rating__fees_at_zero') }}
 ),
 
+limits as (
+    select * from {{ ref('int_rating__usage_limits') }}
+),
+
 edges as (
     select * from {{ ref('int_rating__edges_dated') }}
 ),
@@ -178,6 +182,22 @@ fees_not_priced as (
         cast(null as varchar) as unit
     from fees_at_zero
     where reason is not null
+    union all
+    select
+        billing_period,
+        service_period,
+        agreement_id,
+        subscription_id,
+        charge_id,
+        cast(null as varchar) as meter_id,
+        cast(null as varchar) as resource_kind,
+        cast(null as varchar) as resource_id,
+        price_dimension as dimension_value,
+        reason,
+        cast(0 as decimal(38, 12)) as quantity,
+        cast(null as varchar) as unit
+    from limits
+    where reason is not null and price_dimension = 'ANY'
 ),
 
 all_unrated as (
