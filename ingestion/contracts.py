@@ -121,7 +121,8 @@ def cast(frame: pl.DataFrame, contract: Contract) -> tuple[pl.DataFrame, pl.Data
     left out), `source_file` and `source_row`. An empty text is a missing value. `good` has `contract.schema()`,
     `rejected` REJECTED_SCHEMA and one row per row: the first column at fault, in the contract's order, is blamed.
     Column properties: `onInvalid: null` keeps the row, the text goes to the column `extra`; `neededFor: [values]` does
-    so unless the contract's `neededForColumn` has one of the values. Raises Refused where a required column is absent.
+    so unless the contract's `neededForColumn` has one of the values. Of each list of the contract's `needsOneOf` a row
+    must fill at least one column. Raises Refused where a required column is absent.
     """
     absent = [column.name for column in contract.columns if column.required and column.name not in frame.columns]
     if absent:
@@ -153,6 +154,13 @@ def cast(frame: pl.DataFrame, contract: Contract) -> tuple[pl.DataFrame, pl.Data
             first = why.is_not_null() & reason.is_null()
             reason = reason.zip_with(~first, why)
             blamed = blamed.set(first, column.name)
+    for names in contract.properties.get("needsOneOf", []):
+        empty_row = pl.DataFrame([values[name].alias(name) for name in names]).select(
+            pl.all_horizontal(pl.all().is_null())
+        )
+        lacking = empty_row.to_series() & reason.is_null()
+        reason = reason.set(lacking, "missing_required")
+        blamed = blamed.set(lacking, " or ".join(names))
     good = pl.DataFrame([series.alias(name) for name, series in values.items()]).with_columns(
         frame["source_file"], frame["source_row"].cast(pl.Int64)
     )

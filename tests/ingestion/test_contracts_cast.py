@@ -203,6 +203,16 @@ def test_an_empty_text_is_a_missing_value() -> None:
     assert outcomes(["", None, "x"], "varchar", required=True) == ["missing_required", "missing_required", "x"]
 
 
+def test_a_row_must_fill_one_of_several_columns_where_its_contract_says_so() -> None:
+    """Fails when a commitment without a scope is taken: it would be about nothing, and nobody would be told."""
+    columns = [column(name, "varchar") for name in ("a", "b", "c")]
+    good, rejected = cast(
+        frame(a=["x", None, None], b=[None, "", "y"]), contract(*columns, needsOneOf=[["a", "b", "c"]])
+    )
+    assert good["source_row"].to_list() == [1, 3]
+    assert rejected.select("source_row", "reason", "column_name").rows() == [(2, "missing_required", "a or b or c")]
+
+
 def test_a_missing_required_column_refuses_the_file() -> None:
     """Fails when a file without a required column is loaded, or the message does not say which (fault 17)."""
     with pytest.raises(Refused, match=r"file\.csv: required column price is missing \(contract test\.rows 1\.2\.3\)"):
