@@ -2,6 +2,7 @@
 
 line -> rated charge -> edges above -> allocated cost -> vendor lines        -> delivered files
                      -> metered usage                 -> samples of a meter  -> delivered files
+                     -> commitment or adjustment      -> charges of its scope in its term
 """
 
 from __future__ import annotations
@@ -62,11 +63,47 @@ def explained(connection: duckdb.DuckDBPyConnection, line_id: str, limit: int = 
             line["service_period"],
             line["agreement_id"],
         )
+    elif any(charge["commitment_id"] or charge["adjustment_id"] for charge in charges):
+        _commitment(walk, charges)
     elif any(charge["account_id"] for charge in charges):
         _cloud(walk, charges)
     elif charges:
         _usage(walk, charges)
     return walk.steps
+
+
+def _commitment(walk: Walk, charges: Sequence[Row]) -> None:
+    """From a true-up, cut, draw or coupon to what the catalog says of it and the charges of its scope in the term."""
+    charge = charges[0]
+    commitment_id, adjustment_id = charge["commitment_id"], charge["adjustment_id"]
+    table = "commitments" if commitment_id else "adjustments"
+    walk.step(
+        "commitment" if commitment_id else "adjustment",
+        f"select * from staging.stg_catalog__{table} where {table[:-1]}_id = ?",
+        commitment_id or adjustment_id,
+    )
+    settled = walk.step(
+        "how it was settled",
+        "select * from intermediate.int_rating__commitments_settled where service_period = ? and charge_key = ?"
+        " and agreement_id = ?",
+        charge["service_period"],
+        charge["charge_key"],
+        charge["agreement_id"],
+    )
+    if settled:
+        walk.step(
+            "charges of its scope, in its term so far",
+            "select service_period, charge_key, component, amount, currency from fct_rated_charges"
+            " where service_period between date_trunc('month', ?::date) and ? and currency = ?"
+            " and case when ? is not null then subscription_id = ? else agreement_id = ? end"
+            " and (? is null or charge_id = ?) and not is_vendor_edge order by all",
+            settled[0]["term_start"],
+            charge["service_period"],
+            charge["currency"],
+            *[charge["subscription_id"]] * 2,
+            charge["agreement_id"],
+            *[charge["charge_id"]] * 2,
+        )
 
 
 def _cloud(walk: Walk, charges: Sequence[Row]) -> None:
