@@ -42,6 +42,8 @@ EVENT_COLUMNS = {
     "dimension_value": "varchar", "usage_date": "date", "owner_party_id": "varchar", "aggregation": "varchar",
     "occurred_at": "timestamp", "record_id": "varchar", "group_id": "varchar", "quantity": "decimal(38,12)",
     "event_amount": "decimal(38,12)", "remaining_seconds": "decimal(24,6)", "period_seconds": "decimal(24,6)",
+    "value": "decimal(38,12)", "api_id": "varchar", "provider_id": "varchar", "application_id": "varchar",
+    "consumer_id": "varchar",
 }  # fmt: skip
 BORROWED_COLUMNS = {
     "billing_period": "date", "payer_account_id": "varchar", "from_account_id": "varchar", "service_name": "varchar",

@@ -115,7 +115,18 @@ def the_world() -> tuple[World, dict[str, list[dict[str, Any]]]]:
     ]
     closes.append({"seller_id": "restated-seller", "billing_period": FEBRUARY})
     bill_of_88(world)
-    return world, {"ledger_lines": ledger, "ledger_invoices": invoices_of(ledger), "ledger_closes": closes}
+    sell(world, "crowded", {})
+    commitments = [
+        {"commitment_id": f"pot{number:02d}", "agreement_id": "crowded-edge", "kind": "prepaid", "amount": 1}
+        for number in range(17)
+    ]
+    commitments.append({"commitment_id": "vendor", "agreement_id": "aws-top", "kind": "minimum", "amount": 1})
+    return world, {
+        "ledger_lines": ledger,
+        "ledger_invoices": invoices_of(ledger),
+        "ledger_closes": closes,
+        "catalog__commitments": [{**row, "recorded_at": "2026-01-01"} for row in commitments],
+    }
 
 
 def invoices_of(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -253,6 +264,19 @@ def test_a_restated_month_is_credited(billed: Any) -> None:
     assert rows == [
         (MARCH, "credit_note", "restated-2026-01", Decimal("-3"), Decimal("-0.57"), Decimal("-3.57")),
     ]
+
+
+def test_commitments_that_cannot_be_settled_are_listed(billed: Any) -> None:
+    """Fails when a 17th commitment of one edge, or one on the vendor's own edge, is dropped without a word."""
+    rows = billed.rows(
+        "select charge_key, reason, holds_close, count(*) from fct_unrated_usage where kind = 'commitment' "
+        "group by all order by 1"
+    )
+    assert rows == [
+        ("commitment/vendor/aws-top", "vendor_edge", True, 3),
+        ("prepaid/pot16/crowded-edge", "too_many_commitments", True, 3),
+    ]
+    assert billed.rows("select distinct agreement_id from fct_rated_charges where commitment_id is not null") == []
 
 
 def test_every_unit_test_of_rating_holds(billed: Any) -> None:

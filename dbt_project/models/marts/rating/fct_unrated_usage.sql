@@ -24,15 +24,21 @@ months as (
     select * from {{ ref('int_rating__months') }}
 ),
 
--- What would be due and stands on no edge, or comes after more commitments than can be settled one after the other.
+-- What would be due and stands on no edge or on the vendor's, which is the bill itself, or comes after more commitments
+-- than can be settled one after the other.
 commitments as (
     select
         terms.*,
-        case when terms.agreement_id is null then 'no_agreement' else 'too_many_commitments' end as reason_unrated
+        case
+            when terms.is_vendor_edge then 'vendor_edge'
+            when terms.agreement_id is null then 'no_agreement'
+            else 'too_many_commitments'
+        end as reason_unrated
     from {{ ref('int_rating__commitments_dated') }} as terms
     inner join months on terms.service_period = months.billing_period
     where
         terms.step_number > {{ most_settling_steps() }}
+        or terms.is_vendor_edge
         or (terms.agreement_id is null and terms.kind in ('minimum', 'overage') and terms.is_last and terms.run_days > 0)
 ),
 

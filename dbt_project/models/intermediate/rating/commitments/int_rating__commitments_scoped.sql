@@ -20,6 +20,10 @@ agreements as (
     select * from {{ ref('stg_catalog__agreements') }}
 ),
 
+parties as (
+    select * from {{ ref('stg_catalog__parties') }}
+),
+
 plan_charges as (
     select * from {{ ref('stg_catalog__plan_charges') }}
 ),
@@ -119,10 +123,12 @@ scoped as (
         || coalesce(scopes.scope_subscription_id, scopes.scope_agreement_id) as term_key,
         scopes.*,
         coalesce(sold.seller_id, agreements.seller_id) as seller_id,
-        coalesce(sold.buyer_id, agreements.buyer_id) as buyer_id
+        coalesce(sold.buyer_id, agreements.buyer_id) as buyer_id,
+        coalesce(sellers.role = 'vendor', false) as is_vendor_edge
     from scopes
     left join sold on scopes.scope_subscription_id = sold.subscription_id
     left join agreements on scopes.scope_agreement_id = agreements.agreement_id
+    left join parties as sellers on agreements.seller_id = sellers.party_id
 )
 
 select * from scoped

@@ -17,7 +17,7 @@ dated as (
     inner join months
         on terms.service_period = months.billing_period
         or (terms.looks_back and terms.service_period < months.billing_period)
-    where terms.agreement_id is not null
+    where terms.agreement_id is not null and not terms.is_vendor_edge
 ),
 
 lines_0 as (
