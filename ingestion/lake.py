@@ -16,7 +16,7 @@ import json
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -151,9 +151,12 @@ class Lake:
         # A landing under an older contract may lack a column that the table has by now.
         return pl.concat(frames, how="diagonal").select(columns or list(schema))
 
-    def inputs_hash(self, period: str) -> str:
+    def inputs_hash(self, period: str, leave_out: Collection[str] = ()) -> str:
         """Changes when anything that can influence the month changes: its bills, samples up to the month after it
-        (time zones reach into the next month, counters back to their last sample), the catalog, the ledger."""
+        (time zones reach into the next month, counters back to their last sample), the catalog, the ledger.
+
+        leave_out   keys of ledger entries to take for not written
+        """
         year, month = map(int, period.split("-"))
         following = f"{year + month // 12:04d}-{month % 12 + 1:02d}"
         inputs = []
@@ -167,8 +170,24 @@ class Lake:
                 inputs += [d.delivery_id for d in self.current(contract).values() if d.period == period]
             elif delivery := self.standing(contract.table):
                 inputs.append(delivery.delivery_id)
-        inputs += [name for name, affects_from in self._ledger_entries().items() if affects_from <= period]
+        inputs += [
+            name
+            for name, affects_from in self._ledger_entries().items()
+            if affects_from <= period and name.partition(":")[0] not in leave_out
+        ]
         return digest(sorted(inputs))
+
+    def bills_hash(self, period: str) -> str:
+        """Changes when the month's bills do, or the payers' terms that their lines are costed by."""
+        inputs = [
+            delivery.delivery_id
+            for contract in inbound_contracts()
+            if contract.properties["delivers"] == "whole_period"
+            for delivery in self.current(contract).values()
+            if delivery.period == period
+        ]
+        payers = self.standing("payers")
+        return digest([*sorted(inputs), payers.delivery_id if payers else ""])
 
     def _ledger_entries(self) -> dict[str, str]:
         """Ledger entries by key and content -> first month they change: issuing March leaves February be."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from ingestion.deliveries import File
+from ingestion.faultpoints import reached
 
 MEGABYTE = 1 << 20
 
@@ -134,6 +135,7 @@ class Folder:
                 target.flush()
                 os.fsync(target.fileno())
             os.chmod(temporary, 0o644)
+            reached("write_before")
             if if_absent:
                 try:
                     os.link(temporary, path)  # fails where the name is taken; rename would replace it
@@ -142,6 +144,7 @@ class Folder:
             else:
                 os.replace(temporary, path)
             self._sync_folder(path.parent)
+            reached("write_after")
             return True
         finally:
             with contextlib.suppress(FileNotFoundError):

@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ingestion.deliveries import File
+from ingestion.faultpoints import reached
 from ingestion.storage import MEGABYTE, Changed, safe_key
 
 RESUMED_AT_MOST = 5  # times a broken download is taken up again where it broke
@@ -131,12 +132,14 @@ class Bucket:
             self.client.upload_file(str(data), self.bucket, where["Key"])  # multipart; visible only when whole
             return True
         body = data if isinstance(data, bytes) else data.read_bytes()
+        reached("write_before")
         try:
             self.client.put_object(**where, Body=body, **({"IfNoneMatch": "*"} if if_absent else {}))
         except ClientError as error:
             if if_absent and _status(error) in (409, 412):
                 return False
             raise
+        reached("write_after")
         return True
 
     def exists(self, key: str) -> bool:

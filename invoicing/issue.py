@@ -75,6 +75,15 @@ def fx_rates(connection: duckdb.DuckDBPyConnection, seller_id: str, period: date
     return plain(_rows(connection, query, seller_id, period, period, seller_id))
 
 
+def inputs(connection: duckdb.DuckDBPyConnection, period: date) -> list[Json]:
+    """What every month up to this one is computed from: a later correction is explained by how they differ then."""
+    query = (
+        "select strftime(service_period, '%Y-%m') as service_month, input, identity"
+        " from intermediate.int_rating__period_inputs where coalesce(service_period, ?) <= ? order by all"
+    )
+    return plain(_rows(connection, query, period, period))
+
+
 def with_numbers(contents: Sequence[Json], head: Head, prefix: str, issued_at: datetime) -> list[Json]:
     """Numbers in the order given, following the seller's last one."""
     return [
@@ -93,6 +102,8 @@ def issue_document(
     issue_id: str,
     inputs_hash: str,
     code_version: str,
+    settings: Mapping[str, str],
+    inputs: Sequence[Json],
     rates: Sequence[Json],
     gates: Sequence[Gate],
     waivers: Mapping[str, str],
@@ -107,6 +118,8 @@ def issue_document(
         "issued_at": issued_at.isoformat(),
         "issue_id": issue_id,
         "inputs_hash": inputs_hash,
+        "inputs": list(inputs),
+        "settings": dict(settings),
         "code_version": code_version,
         "fx_rates": list(rates),
         "gates": [{"gate": gate.name, "passed": gate.passed, "detail": gate.detail} for gate in gates],

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -189,6 +189,13 @@ class Ledger:
                 yield f"{name}: missing; {file.key} says it was written: restore it, its numbers are taken"
             elif self.storage.read_bytes(file.key) != canonical({"seal": seals[file.key].seal}):
                 yield f"{seals[file.key].key}: is not the entry that {file.key} was written for"
+
+
+def missing_invoices(ledger: Ledger, shown: Iterable[tuple[str, str]]) -> list[str]:
+    """Numbers of invoices that were seen in this ledger before, as (number, content hash), and are not in it any more:
+    an older copy of the lake was restored. Its chain is whole, so nothing in itself can tell."""
+    held = {invoice["content_hash"] for entry in ledger.entries() for invoice in entry.invoices}
+    return sorted(number for number, content_hash in shown if content_hash not in held)
 
 
 def _parsed(key: str, data: bytes) -> Json:

@@ -21,7 +21,15 @@ def relations(ledger: Ledger) -> dict[str, list[Row]]:
     """Rows by relation, in the order in which they were issued."""
     voided_by = ledger.voided_by()
     rows: dict[str, list[Row]] = {
-        name: [] for name in ("ledger_lines", "ledger_invoices", "ledger_closes", "ledger_taxes", "ledger_fx_rates")
+        name: []
+        for name in (
+            "ledger_lines",
+            "ledger_invoices",
+            "ledger_closes",
+            "ledger_inputs",
+            "ledger_taxes",
+            "ledger_fx_rates",
+        )
     }
     for entry in ledger.entries():
         issued_at = _instant(entry.document["issued_at"])
@@ -31,6 +39,7 @@ def relations(ledger: Ledger) -> dict[str, list[Row]]:
             rows["ledger_taxes"] += _tax_rates(entry, invoice["content"], voided_by)
         if entry.closes:
             rows["ledger_closes"].append(_close(entry, issued_at))
+            rows["ledger_inputs"] += _inputs(entry)
             rows["ledger_fx_rates"] += [_typed(rate) for rate in entry.document["fx_rates"]]
     return rows
 
@@ -52,6 +61,8 @@ def _invoice(entry: Entry, invoice: Json, issued_at: datetime, voided_by: dict[s
             "previous_hash": content["previous_hash"],
             "inputs_hash": content["inputs_hash"],
             "voided_by": voided_by.get(number),
+            "is_void": not entry.closes,
+            "why": entry.document.get("why"),
         }
     )
 
@@ -88,6 +99,19 @@ def _close(entry: Entry, issued_at: datetime) -> Row:
         "inputs_hash": entry.document["inputs_hash"],
         "waivers": ", ".join(waiver["gate"] for waiver in entry.document["waivers"]) or None,
     }
+
+
+def _inputs(entry: Entry) -> Iterator[Row]:
+    """What the closed month and those before it were computed from; entries of old do not say it."""
+    for item in entry.document.get("inputs", []):
+        month = item["service_month"]
+        yield {
+            "seller_id": entry.seller_id,
+            "invoice_period": _first_day(entry.period),
+            "service_period": _first_day(month) if month else None,
+            "input": item["input"],
+            "identity": item["identity"],
+        }
 
 
 _DECIMALS = {"quantity", "unit_price", "exact_amount", "amount", "rate"}

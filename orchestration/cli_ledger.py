@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.markup import escape
@@ -15,7 +16,7 @@ from orchestration.settings import override
 
 application = typer.Typer()
 
-Seller = Annotated[str, typer.Option(help="Seller (party_id) whose month it is.")]
+Sellers = Annotated[list[str], typer.Option("--seller", help="Seller (party_id) whose month it is; may be repeated.")]
 Period = Annotated[str, typer.Option(help="Billing period YYYY-MM.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Ask the gate and show the documents; write nothing.")]
 Waive = Annotated[list[str] | None, typer.Option(help="Gate to pass by although it says no; may be repeated.")]
@@ -35,7 +36,7 @@ def _waivers(gates: list[str], reasons: list[str]) -> dict[str, str]:
     help=f"Ask the close gate, then issue a seller's month. 1: a gate says no, or it was issued before. {CODES}",
 )
 def issue(
-    seller: Seller,
+    seller: Sellers,
     period: Period,
     dry_run: DryRun = False,
     waive: Waive = None,
@@ -48,8 +49,8 @@ def issue(
     from orchestration import issuing
 
     with progress() as tell:
-        closing = issuing.close_month(settings, seller, period, _waivers(waive or [], why or []), dry_run, tell)
-    _show(closing, as_json)
+        closings = issuing.close_months(settings, seller, period, _waivers(waive or [], why or []), dry_run, tell)
+    _show(closings, as_json)
 
 
 @application.command(
@@ -68,32 +69,45 @@ def void(
 
     with progress() as tell:
         closing = issuing.void(settings, invoice, why, tell)
-    _show(closing, as_json)
+    _show([closing], as_json)
 
 
-def _show(closing: Any, as_json: bool) -> None:
-    documents = [
+def _show(closings: Sequence[Any], as_json: bool) -> NoReturn:
+    """Prints what became of each; the exit code is the worst one. As JSON one is an object and several are a list."""
+    if as_json:
+        said = [_as_json(closing) for closing in closings]
+        print_json(said if len(said) > 1 else said[0])
+    else:
+        for closing in closings:
+            _print(closing)
+    raise typer.Exit(max(closing.exit_code for closing in closings))
+
+
+def _documents(closing: Any) -> list[dict[str, Any]]:
+    return [
         {key: value for key, value in invoice.items() if key not in ("lines", "taxes", "tax_rates")}
         | {"lines": len(invoice["lines"])}
         for invoice in closing.invoices
     ]
-    if as_json:
-        print_json(
-            {
-                "status": closing.status,
-                "seller_id": closing.seller_id,
-                "period": closing.period,
-                "detail": closing.detail,
-                "gates": [asdict(gate) | {"waived": gate.name in closing.waived} for gate in closing.gates],
-                "invoices": documents,
-            }
-        )
-        raise typer.Exit(closing.exit_code)
+
+
+def _as_json(closing: Any) -> dict[str, Any]:
+    return {
+        "status": closing.status,
+        "seller_id": closing.seller_id,
+        "period": closing.period,
+        "detail": closing.detail,
+        "gates": [asdict(gate) | {"waived": gate.name in closing.waived} for gate in closing.gates],
+        "invoices": _documents(closing),
+    }
+
+
+def _print(closing: Any) -> None:
     for gate in closing.gates:
         word = "[green]yes[/green]" if gate.passed else "[red]no [/red]"
         waived = " (waived)" if not gate.passed and gate.name in closing.waived else ""
         output.print(f"{word} {gate.name}{waived}: {escape(gate.detail)}")
-    if documents:
+    if documents := _documents(closing):
         amounts = ("net_amount", "tax_amount", "total_amount")
         rows = [row | {name: Decimal(row[name]) for name in amounts} for row in documents]
         columns = ["invoice_number", "buyer_id", "document_type", "refers_to", "lines", *amounts, "currency"]
@@ -108,4 +122,3 @@ def _show(closing: Any, as_json: bool) -> None:
         "lost": "nothing was issued",
     }[closing.status]
     output.print(escape(f"{closing.seller_id} {closing.period}: {said}" + f". {closing.detail}" * bool(closing.detail)))
-    raise typer.Exit(closing.exit_code)

@@ -7,15 +7,16 @@ the two. The blocking checks are run again first: a check that failed in another
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 from ingestion.lake import Lake
 from ingestion.storage import open_storage
 from invoicing import close_gate, issue
 from invoicing.close_gate import Gate, Month
-from invoicing.entries import Json
+from invoicing.entries import Entry, Json
 from invoicing.ledger import Conflict, Head, Ledger
 from orchestration import period_state, run, warehouse
 from orchestration.locks import locked
@@ -58,32 +59,61 @@ def close_month(
     tell: Tell = lambda text: None,
     show: bool = True,
 ) -> Closing:
-    """Issues a seller's month if every gate says yes or is waived; raises BadSetting, Busy, Damaged.
+    """`close_months` of one seller."""
+    return close_months(settings, [seller_id], period, waivers, dry_run, tell, show)[0]
 
-    With `show` the warehouse is made to show it. Inside a Dagster run another run has to do that.
+
+def close_months(
+    settings: Settings,
+    sellers: Sequence[str],
+    period: str,
+    waivers: Mapping[str, str],
+    dry_run: bool = False,
+    tell: Tell = lambda text: None,
+    show: bool = True,
+) -> list[Closing]:
+    """Issues the month of each seller for whom every gate says yes or is waived; raises BadSetting, Busy, Damaged.
+
+    The checks are run once and the warehouse made anew once, however many sellers there are; each has an entry of its
+    own, so one that is held or lost stops nobody else. With `show` the warehouse is made to show what was issued.
+    Inside a Dagster run another run has to do that.
     """
     known_period(period, settings.first_period, settings.clock.date())
     _check_waivers(waivers)
     with locked(settings, "run"):
         ledger = Ledger(open_storage(settings.lake_uri))
-        if period <= ledger.head(seller_id).last_period:
-            return _issued_before(settings, ledger, seller_id, period, tell, show and not dry_run)
-        _need_warehouse(settings)
-        closing, document, head = _examined(settings, ledger, seller_id, period, waivers, tell)
-        if dry_run or closing.holding:
-            closing.status = "dry_run" if dry_run else "held"
-            return closing
-        ledger.complete(seller_id)
-        tell(f"writing {len(closing.invoices)} invoices of {seller_id} for {period}")
-        try:
-            ledger.append(head, document)
-        except Conflict as error:
-            closing.status, closing.detail = "lost", str(error)
-            return closing
-        closing.status = "issued"
-        if show:
+        asked = list(dict.fromkeys(sellers))
+        closed = {seller for seller in asked if period <= ledger.head(seller).last_period}
+        examined: dict[str, tuple[Closing, Json, Head]] = {}
+        if closed != set(asked):
+            _need_warehouse(settings)
+            still_open = [seller for seller in asked if seller not in closed]
+            examined = _examined(settings, ledger, still_open, period, waivers, tell)
+        behind = bool(closed) and show and not dry_run and not _shown(settings, ledger)
+        closings = [
+            _issued_before(ledger, seller, period, behind)
+            if seller in closed
+            else _written(ledger, *examined[seller], dry_run, tell)
+            for seller in asked
+        ]
+        if show and not dry_run and any(closing.status in ("issued", "completed") for closing in closings):
             refresh(settings, [period], tell)
+        return closings
+
+
+def _written(ledger: Ledger, closing: Closing, document: Json, head: Head, dry_run: bool, tell: Tell) -> Closing:
+    """The entry in the ledger, unless this is a dry run or a gate holds it."""
+    if dry_run or closing.holding:
+        closing.status = "dry_run" if dry_run else "held"
         return closing
+    ledger.complete(closing.seller_id)
+    tell(f"writing {len(closing.invoices)} invoices of {closing.seller_id} for {closing.period}")
+    try:
+        ledger.append(head, document)
+        closing.status = "issued"
+    except Conflict as error:
+        closing.status, closing.detail = "lost", str(error)
+    return closing
 
 
 def _check_waivers(waivers: Mapping[str, str]) -> None:
@@ -101,12 +131,13 @@ def _need_warehouse(settings: Settings) -> None:
         raise BadSetting(f"no warehouse at {settings.warehouse_path}: `meterhouse run --period YYYY-MM` makes one")
 
 
-def _issued_before(settings: Settings, ledger: Ledger, seller_id: str, period: str, tell: Tell, show: bool) -> Closing:
-    """A month that the ledger has: what a killed issue left undone is completed, and nothing gets a second number."""
+def _issued_before(ledger: Ledger, seller_id: str, period: str, behind: bool) -> Closing:
+    """A month that the ledger has: what a killed issue left undone is completed, and nothing gets a second number.
+
+    behind   the warehouse does not show the ledger yet
+    """
     entry = next(entry for entry in reversed(ledger.of(seller_id)) if entry.closes and entry.period <= period)
-    interrupted = ledger.complete(seller_id) or (show and not _shown(settings, ledger))
-    if interrupted and show:
-        refresh(settings, [period], tell)
+    interrupted = ledger.complete(seller_id) or behind
     contents = [invoice["content"] for invoice in entry.invoices] if entry.period == period else []
     status = "completed" if interrupted else "already_issued"
     issued_at = entry.document["issued_at"]
@@ -125,50 +156,74 @@ def _shown(settings: Settings, ledger: Ledger) -> bool:
 
 
 def _examined(
-    settings: Settings, ledger: Ledger, seller_id: str, period: str, waivers: Mapping[str, str], tell: Tell
-) -> tuple[Closing, Json, Head]:
-    """The gates' answers, and the entry that would be written."""
+    settings: Settings, ledger: Ledger, sellers: Sequence[str], period: str, waivers: Mapping[str, str], tell: Tell
+) -> dict[str, tuple[Closing, Json, Head]]:
+    """By seller the gates' answers, the entry that would be written, and the head it follows."""
     from orchestration.dbt import failed_checks
 
-    tell("running the blocking checks again")
-    failed = failed_checks(settings)
     lake = Lake(ledger.storage)
     now = settings.clock
     with warehouse.opened(settings) as connection:
-        _need_seller(connection, seller_id)
-        head = ledger.head(seller_id)
-        _need_clock(head, now)
+        warehouse.need_every_invoice_seen(connection, ledger)
+        for seller_id in sellers:
+            _need_seller(connection, seller_id)
+            _need_clock(ledger.head(seller_id), now)
+    tell("running the blocking checks again")
+    failed = failed_checks(settings)
+    examined: dict[str, tuple[Closing, Json, Head]] = {}
+    with warehouse.opened(settings) as connection:
         states = period_state.done(connection)
-        stale = run.plan(lake.inputs_hash, [period], states)
-        month = Month(
-            seller_id=seller_id,
-            period=month_of(period),
-            now=now.astimezone(UTC).replace(tzinfo=None),
-            stale=stale,
-            done=list(states),
-            failed_checks=failed,
-            quarantine_threshold=settings.quarantine_threshold,
-            ledger=ledger,
-            head=head,
-        )
-        gates = close_gate.examine(connection, month)
-        prefix = close_gate.prefix_of(connection, seller_id) or ""
-        contents = issue.with_numbers(issue.drafts(connection, seller_id, month.period), head, prefix, now)
-        rates = issue.fx_rates(connection, seller_id, month.period)
-    document = issue.issue_document(
-        contents,
-        head,
-        seller_id=seller_id,
-        period=period,
-        issued_at=now,
-        issue_id=str(uuid.uuid4()),
-        inputs_hash=lake.inputs_hash(period),
-        code_version=period_state.code_hash(),
-        rates=rates,
-        gates=gates,
-        waivers=waivers,
+        for seller_id in sellers:
+            head = ledger.head(seller_id)
+            # What another seller issued since changes no draft of this one: a close of many must not wait for each.
+            others = _not_shown(connection, ledger, besides=seller_id)
+            stale = run.plan(partial(lake.inputs_hash, leave_out=others), [period], states)
+            month = Month(
+                seller_id=seller_id,
+                period=month_of(period),
+                now=now.astimezone(UTC).replace(tzinfo=None),
+                stale=stale,
+                done=list(states),
+                failed_checks=failed,
+                quarantine_threshold=settings.quarantine_threshold,
+                ledger=ledger,
+                head=head,
+            )
+            gates = close_gate.examine(connection, month)
+            prefix = close_gate.prefix_of(connection, seller_id) or ""
+            contents = issue.with_numbers(issue.drafts(connection, seller_id, month.period), head, prefix, now)
+            document = issue.issue_document(
+                contents,
+                head,
+                seller_id=seller_id,
+                period=period,
+                issued_at=now,
+                issue_id=str(uuid.uuid4()),
+                inputs_hash=lake.inputs_hash(period),
+                inputs=issue.inputs(connection, month.period),
+                settings=settings.deciding,
+                code_version=period_state.code_hash(),
+                rates=issue.fx_rates(connection, seller_id, month.period),
+                gates=gates,
+                waivers=waivers,
+            )
+            closing = Closing("", seller_id, period, gates=gates, waived=list(waivers), invoices=contents)
+            examined[seller_id] = (closing, document, head)
+    return examined
+
+
+def _not_shown(connection: warehouse.duckdb.DuckDBPyConnection, ledger: Ledger, besides: str) -> set[str]:
+    """Keys of other sellers' entries that the warehouse does not show yet."""
+    closes = set(
+        connection.execute("select seller_id, strftime(billing_period, '%Y-%m') from lake.ledger_closes").fetchall()
     )
-    return Closing("", seller_id, period, gates=gates, waived=list(waivers), invoices=contents), document, head
+    invoices = {row[0] for row in connection.execute("select content_hash from lake.ledger_invoices").fetchall()}
+
+    def shown(entry: Entry) -> bool:
+        made = {invoice["content_hash"] for invoice in entry.invoices}
+        return made <= invoices and (not entry.closes or (entry.seller_id, entry.period) in closes)
+
+    return {entry.key for entry in ledger.entries() if entry.seller_id != besides and not shown(entry)}
 
 
 def _need_seller(connection: warehouse.duckdb.DuckDBPyConnection, seller_id: str) -> None:
@@ -193,6 +248,9 @@ def void(settings: Settings, number: str, why: str, tell: Tell = lambda text: No
         if found is None:
             raise BadSetting(f"the ledger has no invoice {number}: `meterhouse invoices` lists them")
         entry, invoice = found
+        if settings.warehouse_path.exists():
+            with warehouse.opened(settings) as connection:
+                warehouse.need_every_invoice_seen(connection, ledger)
         head = ledger.head(entry.seller_id)
         _need_clock(head, settings.clock)
         closing = Closing("already_issued", entry.seller_id, entry.period)

@@ -97,6 +97,8 @@ LAKE_RELATIONS: dict[str, dict[str, str]] = {
         "previous_hash": "varchar",
         "inputs_hash": "varchar",
         "voided_by": "varchar",  # number of the document that took it back
+        "is_void": "boolean",  # it takes another back
+        "why": "varchar",  # of a void
     },
     "ledger_closes": {
         "seller_id": "varchar",
@@ -104,6 +106,14 @@ LAKE_RELATIONS: dict[str, dict[str, str]] = {
         "closed_at": "timestamp",
         "inputs_hash": "varchar",
         "waivers": "varchar",  # gates that were waived
+    },
+    # What a closed month and those before it were computed from.
+    "ledger_inputs": {
+        "seller_id": "varchar",
+        "invoice_period": "date",
+        "service_period": "date",  # null for the catalog, which holds for all
+        "input": "varchar",
+        "identity": "varchar",
     },
     # Rates that stay as they were issued. Of voided invoices the tax is forgotten: a void may be there to mend it.
     "ledger_taxes": {

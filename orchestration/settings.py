@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     stuck_after: float = 7200.0  # seconds after which doctor calls a started run stuck
     threads: int = 2
     memory_limit: str = "4GB"
+    export_lines: bool = True  # every bill line as Parquet too; of very large bills the lake's own files may do
 
     @field_validator("now")
     @classmethod
@@ -87,6 +88,12 @@ class Settings(BaseSettings):
     @property
     def extensions(self) -> Path:
         return self.root / "warehouse" / "extensions"
+
+    @property
+    def deciding(self) -> dict[str, str]:
+        """Those that decide an amount or the answer of a gate, as the ledger keeps them with each issue."""
+        names = ("first_period", "quarantine_threshold", "target")
+        return {name: str(getattr(self, name)) for name in names}
 
     @property
     def clock(self) -> datetime:

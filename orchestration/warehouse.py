@@ -21,7 +21,7 @@ from forecasting.kept import newest
 from ingestion.contracts import Contract, inbound_contracts
 from ingestion.faultpoints import reached
 from ingestion.lake import Lake
-from invoicing.ledger import Ledger
+from invoicing.ledger import Damaged, Ledger, missing_invoices
 from invoicing.relations import relations as ledger_relations
 from orchestration.lake_relations import LAKE_RELATIONS
 from orchestration.locks import locked
@@ -39,6 +39,7 @@ __all__ = [
     "expose_files",
     "expose_forecasts",
     "expose_lake",
+    "need_every_invoice_seen",
     "opened",
 ]
 
@@ -155,8 +156,11 @@ def _write(connection: duckdb.DuckDBPyConnection, name: str, rows: Sequence[Mapp
 def expose_lake(connection: duckdb.DuckDBPyConnection, lake: Lake, first_period: str, today: date) -> int:
     """Points the `lake` schema at the lake as it is now, in one transaction; returns the number of current files.
 
-    A kill leaves the former views: they name files that are never edited.
+    A kill leaves the former views: they name files that are never edited. Raises Damaged where the warehouse has seen
+    invoices that the ledger does not have.
     """
+    ledger = Ledger(lake.storage)
+    need_every_invoice_seen(connection, ledger)
     connection.execute("begin")
     connection.execute("create schema if not exists lake")
     current = 0
@@ -172,12 +176,29 @@ def expose_lake(connection: duckdb.DuckDBPyConnection, lake: Lake, first_period:
     _write(connection, "as_of", [{"as_of_date": today}])
     _write(connection, "currencies", _currencies())
     _write(connection, "months", _months(connection, first_period, today))
-    for name, rows in ledger_relations(Ledger(lake.storage)).items():
+    for name, rows in ledger_relations(ledger).items():
         _write(connection, name, rows)
     reached("load_before_commit")
     connection.execute("commit")
     reached("load_after_commit")
     return current
+
+
+def need_every_invoice_seen(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
+    """Raises Damaged where invoices that this warehouse has shown are not in the ledger.
+
+    Fault 68: an older copy of the lake is whole in itself; only who saw more can tell, before it forgets.
+    """
+    there = "select 1 from information_schema.tables where table_schema = 'lake' and table_name = 'ledger_invoices'"
+    if connection.execute(there).fetchone() is None:
+        return
+    seen = connection.execute("select invoice_id, content_hash from lake.ledger_invoices").fetchall()
+    if lost := missing_invoices(ledger, seen):
+        raise Damaged(
+            f"ledger/: {len(lost)} invoices that this warehouse has shown are missing, {lost[0]} first: an older copy "
+            "of the lake was restored, and their numbers would be given again. Put the newer ledger/ and ledger_marks/ "
+            "back. Where they are gone for good, `meterhouse rebuild` goes on without them"
+        )
 
 
 def expose_catalog(connection: duckdb.DuckDBPyConnection, lake: Lake, first_period: str, today: date) -> None:

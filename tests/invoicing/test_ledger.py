@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ingestion.lake import Lake
 from ingestion.storage import Folder, Storage, open_storage
 from invoicing.entries import Json, canonical, chained, folder, numbered, plain, taken_back
 from invoicing.ledger import Conflict, Damaged, Head, Ledger
+from orchestration.issuing import void
+from orchestration.settings import Settings
+from orchestration.warehouse import expose_lake, opened
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -133,6 +139,35 @@ def test_a_lost_last_entry_is_missed_and_its_number_not_given_again(tmp_path: Pa
         Ledger(storage).head("a")
 
 
+def test_a_ledger_restored_from_yesterday_is_not_written_on(tmp_path: Path) -> None:
+    """Fault 68. Fails when an older copy of the lake, whole in itself, would give numbers again that were given since,
+    though the warehouse has shown them; or when the newer copy is not taken back."""
+    settings = Settings(home=tmp_path / "home")
+    lake = tmp_path / "home" / "lake"
+    append(Ledger(open_storage(lake)), "2026-01")
+    shutil.copytree(lake, tmp_path / "yesterday")
+    append(Ledger(open_storage(lake)), "2026-02")
+    shutil.copytree(lake, tmp_path / "today")
+
+    def shown() -> int:
+        with opened(settings) as connection:
+            expose_lake(connection, Lake(open_storage(lake)), "2026-01", date(2026, 3, 1))
+            return connection.execute("select count(*) from lake.ledger_invoices").fetchone()[0]
+
+    assert shown() == 4
+    for copy, invoices in (("yesterday", None), ("today", 4)):
+        shutil.rmtree(lake)
+        shutil.copytree(tmp_path / copy, lake)
+        assert Ledger(open_storage(lake)).verify() == []
+        if invoices is None:
+            with pytest.raises(Damaged, match=r"2 invoices.*A-2026-000003 first.*older copy"):
+                shown()
+            with pytest.raises(Damaged, match="older copy"):
+                void(settings, "A-2026-000001", "why")
+        else:
+            assert shown() == invoices
+
+
 KILLED = """
 import sys
 from ingestion.storage import open_storage
@@ -142,22 +177,58 @@ append(Ledger(open_storage(sys.argv[1])), "2026-02")
 """
 
 
-@pytest.mark.parametrize("stage", ["issue_before_entry", "issue_after_entry", "issue_after_mark"])
+# In the order an issue comes to them: its two writes are the entry, then the mark.
+STAGES = [
+    "issue_before_entry:1",
+    "write_before:1",
+    "write_after:1",
+    "issue_after_entry:1",
+    "write_before:2",
+    "write_after:2",
+    "issue_after_mark:1",
+]
+WRITTEN, MARKED = STAGES.index("write_after:1"), STAGES.index("write_after:2")
+
+
+@pytest.mark.parametrize("stage", STAGES)
 def test_a_kill_at_any_point_leaves_the_old_state_or_the_new(storage: Storage, stage: str) -> None:
     """Faults 59, 61. Fails when a killed issue leaves half an entry, or the next one gives a number twice or skips."""
     append(Ledger(storage), "2026-01")
-    environment = os.environ | {"METERHOUSE_FAULT": f"{stage}:1", "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"METERHOUSE_FAULT": stage, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", KILLED, storage.uri]
     died = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()[-2000:]
     ledger = Ledger(storage)
     assert ledger.verify() == []
-    assert len(ledger.entries()) == (1 if stage == "issue_before_entry" else 2)
-    assert ledger.complete("a") == (stage == "issue_after_entry")
+    assert len(ledger.entries()) == (2 if STAGES.index(stage) >= WRITTEN else 1)
+    assert ledger.complete("a") == (WRITTEN <= STAGES.index(stage) < MARKED)
     if ledger.head("a").last_period == "2026-01":
         append(ledger, "2026-02")
     assert numbers(ledger) == [f"A-2026-{number:06d}" for number in (1, 2, 3, 4)]
     assert Ledger(storage).verify() == []
+
+
+FULL = """
+import resource, sys
+from ingestion.storage import open_storage
+from invoicing.ledger import Ledger
+from tests.invoicing.test_ledger import append
+resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+append(Ledger(open_storage(sys.argv[1])), "2026-02")
+"""
+
+
+def test_a_full_disk_issues_nothing(tmp_path: Path) -> None:
+    """Fault 62. Fails when an entry that found no room leaves half a file, takes a number, or passes for written."""
+    append(Ledger(open_storage(tmp_path)), "2026-01")
+    command = [sys.executable, "-c", FULL, str(tmp_path)]
+    full = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, check=False)
+    assert full.returncode != 0 and b"File too large" in full.stderr, full.stderr.decode()[-2000:]
+    ledger = Ledger(open_storage(tmp_path))
+    assert ledger.verify() == [] and len(ledger.entries()) == 1
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["00000001.json", "00000001.json"]
+    append(ledger, "2026-02")
+    assert numbers(ledger) == [f"A-2026-{number:06d}" for number in (1, 2, 3, 4)]
 
 
 def test_a_void_takes_every_line_and_tax_back() -> None:

@@ -40,7 +40,7 @@ def test_a_bad_setting_is_named(name: str, value: str, monkeypatch: pytest.Monke
 
 
 def test_the_environment_is_read_in_one_place() -> None:
-    """Fails when a module other than settings.py and the fault points asks the environment for a setting."""
+    """Fault 74. Fails when a module other than settings.py and the fault points asks the environment for a setting."""
     allowed = {"orchestration/settings.py", "ingestion/faultpoints.py"}
     reading = re.compile(r"environ(\.get\(|\[)[\"']METERHOUSE_|getenv\([\"']METERHOUSE_")
     files = [path for room in ("orchestration", "ingestion", "invoicing") for path in (ROOT / room).rglob("*.py")]
