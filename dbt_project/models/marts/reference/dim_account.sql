@@ -36,6 +36,7 @@ owned as (
 
 described as (
     select
+        coalesce(billed.last_billing_period, {{ first_of_month('owned.valid_from') }}) as billing_period,
         coalesce(billed.vendor, owned.vendor) as vendor,
         coalesce(billed.account_id, owned.account_id) as account_id,
         billed.payer_account_id,

@@ -7,6 +7,7 @@ agreements as (
 
 described as (
     select
+        {{ first_of_month('cast(recorded_at as date)') }} as billing_period,
         agreement_id,
         seller_id,
         buyer_id,

@@ -7,6 +7,7 @@ parties as (
 
 described as (
     select
+        {{ first_of_month('cast(recorded_at as date)') }} as billing_period,
         party_id,
         name,
         role,
