@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -69,9 +70,9 @@ def has_month(properties: Properties) -> bool:
     return properties.get("config", {}).get("event_time") == "billing_period"
 
 
-def is_line_level(properties: Properties) -> bool:
-    """A view with a month shows every line in place: writing it costs more than the rest of the job."""
-    return has_month(properties) and properties["config"].get("materialized") == "view"
+def line_key(properties: Properties) -> tuple[str, ...]:
+    """Of a mart that shows every delivered line, what names a row; empty for any other."""
+    return tuple(properties["config"].get("meta", {}).get("line_key", ()))
 
 
 class Translator(DagsterDbtTranslator):
@@ -211,24 +212,27 @@ def with_month(manifest: Mapping[str, Any]) -> set[str]:
     return found
 
 
-def marts(settings: Settings) -> tuple[list[Mart], list[Mart]]:
-    """Marts to export: those built with each month, and those built with the reference data."""
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """Marts to export, by what they are built with."""
+
+    monthly: list[Mart]
+    reference: list[Mart]
+    lines: list[Mart]  # every delivered line of a month, in place
+
+
+def marts(settings: Settings) -> Exported:
     manifest = json.loads(parse_if_changed(settings).read_text("utf-8"))
     monthly = with_month(manifest)
-    found: tuple[list[Mart], list[Mart]] = ([], [])
+    found = Exported([], [], [])
     for identifier, node in sorted(manifest["nodes"].items()):
-        if node["resource_type"] == "model" and layer(node) == "marts" and not is_line_level(node):
-            mart = Mart(node["schema"], node["alias"], monthly=has_month(node))
-            found[0 if identifier in monthly else 1].append(mart)
+        if node["resource_type"] == "model" and layer(node) == "marts":
+            without = tuple(node["config"].get("meta", {}).get("export_without", ()))
+            mart = Mart(node["schema"], node["alias"], has_month(node), without, line_key(node))
+            (found.lines if mart.line_key else found.monthly if identifier in monthly else found.reference).append(mart)
     return found
 
 
 def mart_key(name: str) -> dg.AssetKey:
     """Key of a mart: marts stand in the target's own schema, so their key is their name."""
     return dg.AssetKey([name])
-
-
-def marts_keys(settings: Settings) -> tuple[list[dg.AssetKey], list[dg.AssetKey]]:
-    """Keys of the exported marts: monthly ones, and those of the reference data."""
-    monthly, reference = marts(settings)
-    return [mart_key(mart.name) for mart in monthly], [mart_key(mart.name) for mart in reference]

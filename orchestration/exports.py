@@ -1,12 +1,13 @@
 """Marts as Parquet beside the warehouse, for readers that must not hold the DuckDB file open.
 
 `<home>/warehouse/exports/<mart>/<YYYY-MM>.parquet`, or `all.parquet` for a mart that has no month. Which marts
-those are is read from the manifest (folder, materialisation), never from a list of names.
+those are is read from the manifest (folder, metadata), never from a list of names.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,29 +17,57 @@ import duckdb
 from ingestion.faultpoints import reached
 from orchestration.periods import period_of
 
+MADE_FROM = "meterhouse_made_from"  # key of the file's own metadata
+
 
 @dataclass(frozen=True, slots=True)
 class Mart:
     schema: str
     name: str
     monthly: bool  # holds one month beside the other
+    without: tuple[str, ...] = ()  # columns that stay out of the file
+    line_key: tuple[str, ...] = ()  # of a mart that shows every delivered line: what names a row
 
     @property
     def relation(self) -> str:
         return f'"{self.schema}"."{self.name}"'
 
 
-def export(connection: duckdb.DuckDBPyConnection, mart: Mart, month: date | None, exports: Path) -> int:
-    """Writes one month of a mart (or the whole of one without months), whole or not at all; returns its rows."""
+def export(
+    connection: duckdb.DuckDBPyConnection, mart: Mart, month: date | None, exports: Path, made_from: str = ""
+) -> int | None:
+    """Writes one month of a mart (or the whole of one without months), whole or not at all; returns its rows.
+
+    made_from   a hash of what the rows come from; a file that says it was made from the same stays, and None comes back
+    """
     file = exports / mart.name / f"{period_of(month) if month and mart.monthly else 'all'}.parquet"
+    if made_from and file.exists() and _made_from(connection, file) == made_from:
+        return None
     file.parent.mkdir(parents=True, exist_ok=True)
     written = file.with_suffix(".part")
-    # Ordered by every column, so that equal rows give equal files however they were computed.
+    columns = f"* exclude ({_listed(mart.without)})" if mart.without else "*"
     where = f"where billing_period = date '{month:%Y-%m-%d}'" if month and mart.monthly else ""
-    target = str(written).replace("'", "''")
+    # Ordered, so that equal rows give equal files however they were computed; by every column where no key is known.
+    order = _listed(mart.line_key) or "all"
+    metadata = f", kv_metadata {{{MADE_FROM}: '{made_from}'}}" if made_from else ""
     (rows,) = connection.execute(
-        f"copy (from {mart.relation} {where} order by all) to '{target}' (format parquet, compression zstd)"
+        f"copy (select {columns} from {mart.relation} {where} order by {order}) to {_quoted(written)}"
+        f" (format parquet, compression zstd{metadata})"
     ).fetchone() or (0,)
     reached("export_before_rename")
     os.replace(written, file)
     return rows
+
+
+def _made_from(connection: duckdb.DuckDBPyConnection, file: Path) -> str:
+    query = f"select decode(value) from parquet_kv_metadata({_quoted(file)}) where decode(key) = '{MADE_FROM}'"
+    found = connection.execute(query).fetchone()
+    return found[0] if found else ""
+
+
+def _listed(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{column}"' for column in columns)
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

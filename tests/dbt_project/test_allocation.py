@@ -50,7 +50,7 @@ def generated(scratch_warehouse):
         }
     )
     warehouse.build(
-        "+fct_account_costs +fct_sharing_settlement +fct_cost_and_usage +dim_account",
+        "+fct_account_costs +fct_sharing_settlement +focus_vendor_cost_and_usage +dim_account",
         "2026-01",
         "2026-03",
         unit_tests=True,
@@ -64,6 +64,26 @@ def amounts(warehouse, first_digit: str):
         where payer_account_id like '{first_digit}%' and cost_view in ('billed', 'effective', 'owner')"""
     )
     return {row[:12]: row[12:] for row in rows}
+
+
+@pytest.mark.dbt
+def test_the_bill_in_focus_adds_up_to_the_bill(generated):
+    """Fails when splitting commitments' fees adds or loses a cost, a fee keeps what its Unused row carries, or a row
+    has no list or contracted cost."""
+    warehouse, _, _ = generated
+    sums = """select payer, sum(billed), sum(effective) from (select {} as payer, {} as billed, {} as effective from {})
+        as costs group by all order by all"""
+    own = warehouse.rows(sums.format("billing_account_id", "billed_cost", "effective_cost", "fct_cost_and_usage"))
+    names = ("BillingAccountId", "BilledCost", "EffectiveCost", "focus_vendor_cost_and_usage")
+    assert own and warehouse.rows(sums.format(*names)) == own
+    fees = "ChargeCategory = 'Purchase' and CommitmentDiscountId is not null"
+    unused = "CommitmentDiscountStatus = 'Unused'"
+    assert warehouse.rows(
+        f"select count(*) filter ({fees} and EffectiveCost <> 0), count(*) filter ({unused} and BilledCost <> 0),"
+        f" count(*) filter ({unused} and ChargeCategory <> 'Usage'), count(*) filter (ListCost is null or"
+        " ContractedCost is null) from focus_vendor_cost_and_usage"
+    ) == [(0, 0, 0, 0)]
+    assert warehouse.rows(f"select count(*) > 0 from focus_vendor_cost_and_usage where {unused}") == [(True,)]
 
 
 @pytest.mark.dbt

@@ -18,7 +18,7 @@ from tests.dbt_project.rating_worlds import World
 
 pytestmark = [pytest.mark.dbt, pytest.mark.slow]
 
-MODELS = ["staging.catalog", "intermediate.rating", "marts.rating", "marts.invoicing"]
+MODELS = ["staging.catalog", "restatement_reasons", "intermediate.rating", "marts.rating", "marts.invoicing"]
 ZERO = Decimal(0)
 
 

@@ -13,7 +13,7 @@ from tests.dbt_project.rating_worlds import EVER, OPEN, World
 
 pytestmark = [pytest.mark.dbt, pytest.mark.slow]
 
-MODELS = ["staging.catalog", "intermediate.rating", "marts.rating", "marts.invoicing"]
+MODELS = ["staging.catalog", "restatement_reasons", "intermediate.rating", "marts.rating", "marts.invoicing"]
 JANUARY, FEBRUARY, MARCH = date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1)
 ZERO = Decimal(0)
 GRADUATED = [(0, 10, 10, 2), (10, 20, 5, 3), (20, None, 5, 3)]

@@ -1,0 +1,228 @@
+-- Everything that an invoice asks money for, one row per line and one per invoice for its tax, with what is known of the
+-- charge behind it. A line whose charge is not rated any more (an account that moved away) is described by its key.
+with
+
+lines as (
+    select * from {{ ref('fct_invoice_lines') }}
+),
+
+invoices as (
+    select * from {{ ref('fct_invoices') }}
+),
+
+charges as (
+    select * from {{ ref('fct_rated_charges') }}
+),
+
+account_costs as (
+    select * from {{ ref('fct_account_costs') }}
+),
+
+plan_charges as (
+    select * from {{ ref('stg_catalog__plan_charges') }}
+),
+
+plans as (
+    select plan_id, name as plan_name from {{ ref('stg_catalog__plans') }}
+),
+
+meters as (
+    select meter_id, unit from {{ ref('stg_catalog__meters') }}
+),
+
+charges_by_key as (
+    select
+        service_period,
+        agreement_id,
+        charge_key,
+        min(charge_period_start) as charge_period_start,
+        max(charge_period_end) as charge_period_end,
+        min(vendor) as vendor,
+        min(payer_account_id) as payer_account_id,
+        min(account_id) as account_id,
+        min(service_name) as service_name,
+        min(sku_id) as sku_id,
+        min(charge_category) as charge_category,
+        min(subscription_id) as subscription_id,
+        min(charge_id) as charge_id,
+        min(component) as component
+    from charges
+    where not is_vendor_edge
+    group by service_period, agreement_id, charge_key
+),
+
+vendor_units as (
+    select
+        billing_period,
+        vendor,
+        coalesce(sub_account_id, payer_account_id) as account_id,
+        service_name,
+        sku_id,
+        charge_category,
+        min(pricing_unit) as pricing_unit
+    from account_costs
+    group by all
+),
+
+plan_units as (
+    select
+        plan_charges.charge_id,
+        min(plans.plan_name) as plan_name,
+        min(case when plan_charges.charge_type = 'usage' then meters.unit else 'Units' end) as unit
+    from plan_charges
+    left join plans on plan_charges.plan_id = plans.plan_id
+    left join meters on plan_charges.meter_id = meters.meter_id
+    group by plan_charges.charge_id
+),
+
+-- A cloud key is vendor/account/service/SKU/category and ends with a category of FOCUS; every other key has three parts.
+keyed as (
+    select
+        lines.*,
+        {{ dbt.split_part('lines.charge_key', "'/'", 5) }} <> ''
+        and {{ dbt.split_part('lines.charge_key', "'/'", -1) }}
+        in ('Usage', 'Purchase', 'Tax', 'Credit', 'Adjustment') as is_cloud_key
+    from lines
+),
+
+described as (
+    select
+        keyed.billing_period,
+        keyed.invoice_id,
+        keyed.line_id as item_id,
+        false as is_tax,
+        keyed.agreement_id,
+        keyed.seller_id,
+        keyed.buyer_id,
+        keyed.service_period,
+        keyed.charge_key,
+        keyed.description,
+        keyed.quantity,
+        keyed.unit_price,
+        keyed.exact_amount,
+        keyed.amount,
+        keyed.currency,
+        keyed.tax_category,
+        keyed.charge_class,
+        keyed.corrects_line_id,
+        keyed.corrects_invoice_id,
+        charges_by_key.charge_period_start,
+        charges_by_key.charge_period_end,
+        charges_by_key.payer_account_id,
+        coalesce(
+            charges_by_key.vendor, case when keyed.is_cloud_key then {{ dbt.split_part('keyed.charge_key', "'/'", 1) }} end
+        ) as vendor,
+        coalesce(
+            charges_by_key.account_id,
+            case when keyed.is_cloud_key then {{ dbt.split_part('keyed.charge_key', "'/'", 2) }} end
+        ) as account_id,
+        coalesce(
+            charges_by_key.service_name,
+            case when keyed.is_cloud_key then {{ dbt.split_part('keyed.charge_key', "'/'", 3) }} end
+        ) as service_name,
+        charges_by_key.sku_id,
+        coalesce(
+            charges_by_key.charge_category,
+            case when keyed.is_cloud_key then {{ dbt.split_part('keyed.charge_key', "'/'", -1) }} end
+        ) as vendor_charge_category,
+        coalesce(
+            charges_by_key.subscription_id,
+            case when not keyed.is_cloud_key then {{ dbt.split_part('keyed.charge_key', "'/'", 1) }} end
+        ) as subscription_id,
+        charges_by_key.charge_id,
+        case
+            when keyed.charge_key like '%/rounding/%' and not keyed.is_cloud_key then 'rounding'
+            when keyed.is_cloud_key then 'cloud'
+            else coalesce(charges_by_key.component, {{ dbt.split_part('keyed.charge_key', "'/'", 3) }})
+        end as component
+    from keyed
+    left join charges_by_key
+        on keyed.service_period = charges_by_key.service_period
+        and keyed.agreement_id = charges_by_key.agreement_id
+        and keyed.charge_key = charges_by_key.charge_key
+),
+
+taxes as (
+    select
+        billing_period,
+        invoice_id,
+        invoice_id || '/tax' as item_id,
+        true as is_tax,
+        agreement_id,
+        seller_id,
+        buyer_id,
+        invoice_period as service_period,
+        agreement_id || '/tax' as charge_key,
+        'Tax' as description,
+        cast(null as decimal(38, 12)) as quantity,
+        cast(null as decimal(38, 12)) as unit_price,
+        {{ money('tax_amount') }} as exact_amount,
+        tax_amount as amount,
+        currency,
+        cast(null as varchar) as tax_category,
+        cast(null as varchar) as charge_class,
+        cast(null as varchar) as corrects_line_id,
+        cast(null as varchar) as corrects_invoice_id,
+        cast(null as date) as charge_period_start,
+        cast(null as date) as charge_period_end,
+        cast(null as varchar) as payer_account_id,
+        cast(null as varchar) as vendor,
+        cast(null as varchar) as account_id,
+        cast(null as varchar) as service_name,
+        cast(null as varchar) as sku_id,
+        cast(null as varchar) as vendor_charge_category,
+        cast(null as varchar) as subscription_id,
+        cast(null as varchar) as charge_id,
+        'tax' as component
+    from invoices
+    where tax_amount <> 0
+),
+
+items as (
+    select * from described
+    union all
+    select * from taxes
+),
+
+categorized as (
+    select
+        items.* exclude (charge_period_start, charge_period_end, service_name),
+        coalesce(items.charge_period_start, items.service_period) as charge_period_start,
+        coalesce(items.charge_period_end, {{ add_months('items.service_period', 1) }}) as charge_period_end,
+        coalesce(items.service_name, plan_units.plan_name, items.description) as service_name,
+        coalesce(vendor_units.pricing_unit, plan_units.unit) as pricing_unit,
+        case
+            when items.component = 'cloud' then items.vendor_charge_category
+            when items.is_tax then 'Tax'
+            when items.component in ('recurring', 'one_time') then 'Purchase'
+            when items.component in ('prepaid', 'adjustment') then 'Credit'
+            when items.component in ('discount', 'maximum', 'rounding', 'fx') then 'Adjustment'
+            else 'Usage'
+        end as charge_category,
+        case
+            when items.component = 'recurring' then 'Recurring'
+            when items.component in ('usage', 'included', 'free', 'tier_fee') then 'Usage-Based'
+            when items.component = 'cloud' and items.vendor_charge_category = 'Usage' then 'Usage-Based'
+            when items.component = 'cloud' and items.vendor_charge_category = 'Purchase' then 'Recurring'
+            else 'One-Time'
+        end as charge_frequency,
+        invoices.status as invoice_status,
+        invoices.document_type,
+        invoices.refers_to,
+        invoices.issued_at,
+        invoices.due_date,
+        invoices.payment_terms_days
+    from items
+    inner join invoices on items.invoice_id = invoices.invoice_id
+    left join vendor_units
+        on items.component = 'cloud'
+        and items.service_period = vendor_units.billing_period
+        and items.vendor = vendor_units.vendor
+        and items.account_id = vendor_units.account_id
+        and items.service_name = vendor_units.service_name
+        and items.sku_id = vendor_units.sku_id
+        and items.vendor_charge_category = vendor_units.charge_category
+    left join plan_units on items.charge_id = plan_units.charge_id
+)
+
+select * from categorized
