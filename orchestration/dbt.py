@@ -70,9 +70,9 @@ def has_month(properties: Properties) -> bool:
     return properties.get("config", {}).get("event_time") == "billing_period"
 
 
-def line_key(properties: Properties) -> tuple[str, ...]:
-    """Of a mart that shows every delivered line, what names a row; empty for any other."""
-    return tuple(properties["config"].get("meta", {}).get("line_key", ()))
+def is_line_level(properties: Properties) -> bool:
+    """Whether a mart shows every delivered line in place: writing it costs more than the rest of the job."""
+    return properties["config"].get("meta", {}).get("line_level", False)
 
 
 class Translator(DagsterDbtTranslator):
@@ -227,9 +227,11 @@ def marts(settings: Settings) -> Exported:
     found = Exported([], [], [])
     for identifier, node in sorted(manifest["nodes"].items()):
         if node["resource_type"] == "model" and layer(node) == "marts":
-            without = tuple(node["config"].get("meta", {}).get("export_without", ()))
-            mart = Mart(node["schema"], node["alias"], has_month(node), without, line_key(node))
-            (found.lines if mart.line_key else found.monthly if identifier in monthly else found.reference).append(mart)
+            meta = node["config"].get("meta", {})
+            columns = (tuple(meta.get(name, ())) for name in ("export_without", "row_key"))
+            mart = Mart(node["schema"], node["alias"], has_month(node), *columns)
+            same = found.monthly if identifier in monthly else found.reference
+            (found.lines if is_line_level(node) else same).append(mart)
     return found
 
 

@@ -14,7 +14,7 @@ from orchestration.exports import Mart, export
 
 MONTH = date(2026, 1, 1)
 MART = Mart("main", "fct_things", monthly=True)
-LINES = Mart("main", "fct_lines", monthly=True, without=("billing_period",), line_key=("source_row",))
+LINES = Mart("main", "fct_lines", monthly=True, without=("billing_period",), row_key=("source_row",))
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_a_file_holds_its_month_and_equal_rows_give_equal_bytes(
     """Invariant 3. Fails when another month gets in, or the order in which rows were computed shows in the file."""
     for mart in (MART, LINES):
         assert export(connection, mart, MONTH, tmp_path) == 1000
-        shuffled = Mart(mart.schema, f"other_{mart.name}", mart.monthly, mart.without, mart.line_key)
+        shuffled = Mart(mart.schema, f"other_{mart.name}", mart.monthly, mart.without, mart.row_key)
         assert export(connection, shuffled, MONTH, tmp_path) == 1000
         file, other = (tmp_path / name / "2026-01.parquet" for name in (mart.name, shuffled.name))
         assert file.read_bytes() == other.read_bytes()

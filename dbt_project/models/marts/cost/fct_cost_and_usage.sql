@@ -1,6 +1,6 @@
 -- One row per line of the vendor's bill, in FOCUS 1.2's words (snake_case; what FOCUS has no word for starts with x_).
 -- A view over the lake: writing it would cost more than the whole month. Sums to the vendor's bill to the last decimal.
-{{ config(materialized='view', meta={'line_key': ['delivery_id', 'source_file', 'source_row']}) }}
+{{ config(materialized='view', meta={'line_level': true, 'row_key': ['delivery_id', 'source_file', 'source_row']}) }}
 
 with
 

@@ -1,5 +1,7 @@
 -- The sellers' own bills in FOCUS 1.2 (Cost and Usage): one row per invoice line, and one per invoice for its tax, draft
 -- or issued. BilledCost sums to each invoice's total. Each buyer's rows are those of its BillingAccountId.
+{{ config(meta={'row_key': ['x_InvoiceDetailId']}) }}
+
 with
 
 items as (

@@ -1,4 +1,6 @@
 -- Invoices in FOCUS 1.4 (Invoice Detail): one row per line of a document, and one for its tax. Lines of 0 do not exist.
+{{ config(meta={'row_key': ['InvoiceDetailId']}) }}
+
 with
 
 items as (

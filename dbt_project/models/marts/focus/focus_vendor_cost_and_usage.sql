@@ -1,7 +1,10 @@
 -- The vendors' bills in FOCUS 1.2 (Cost and Usage), line by line. A commitment's fee is two rows where part of it went
 -- unused: the Purchase carries what is billed, an Unused row what was wasted, so that EffectiveCost of a commitment's Used
 -- and Unused rows is what was committed. Both costs sum to the bill's own.
-{{ config(meta={'line_key': ['x_DeliveryId', 'x_SourceFile', 'x_SourceRow', 'ChargeCategory']}) }}
+{{ config(meta={
+    'line_level': true,
+    'row_key': ['x_DeliveryId', 'x_SourceFile', 'x_SourceRow', 'ChargeCategory'],
+}) }}
 
 with
 
