@@ -19,10 +19,10 @@ READY := $(VENV)/.ready
 INBOX := $(METERHOUSE_HOME)/inbox
 SAMPLES := $(METERHOUSE_HOME)/.samples-$(SEED)
 
-.PHONY: help setup run ui test lint contracts lock bench clean
+.PHONY: help setup run ui test lint contracts lock bench bench-forecast clean
 
 help: ## show this
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 # Stamps: a second make finds them newer than the locks and starts at once.
 $(VENV)/.uv: requirements/bootstrap.lock
@@ -75,6 +75,9 @@ lock: $(VENV)/.uv ## lock the requirements again, with hashes and without addres
 
 bench: $(READY) ## a month of a million bill lines against one hand-written script
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+bench-forecast: $(READY) ## forecasts against M3's following months, and ten thousand series on the clock
+	@$(BIN)/python -m tests.bench.forecast $(BENCH_ARGS)
 
 clean: ## remove what make made (the home folder stays)
 	@rm -rf $(VENV) build *.egg-info

@@ -6,6 +6,8 @@ exist, so a killed forecast leaves the former one in place.
 
 from __future__ import annotations
 
+from datetime import date
+
 from ingestion.storage import Storage
 
 FOLDER = "forecasts/"
@@ -13,9 +15,13 @@ LAST_WRITTEN = "forecasts"
 TABLES = ("forecast_backtests", LAST_WRITTEN)
 
 
-def newest(storage: Storage) -> dict[str, str | None]:
-    """Table -> key of the newest forecast's file; None where no forecast was made."""
-    complete = [file.key for file in storage.files(FOLDER) if file.key.endswith(f"/{LAST_WRITTEN}.parquet")]
+def newest(storage: Storage, today: date) -> dict[str, str | None]:
+    """Table -> key of the newest forecast's file that was made by `today`; None where none was."""
+    complete = [
+        file.key
+        for file in storage.files(FOLDER)
+        if file.key.endswith(f"/{LAST_WRITTEN}.parquet") and file.key.split("/")[1] <= f"{today:%Y-%m-%d}"
+    ]
     folder = max(complete).rpartition("/")[0] if complete else None
     return {table: f"{folder}/{table}.parquet" if folder else None for table in TABLES}
 

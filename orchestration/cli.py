@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from orchestration import cli_explain, cli_ledger
+from orchestration import cli_budgets, cli_explain, cli_ledger
 from orchestration.console import (
     CODES,
     AsJson,
@@ -40,6 +40,7 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     help=f"From cloud bills and edge metrics to invoices that reconcile to the cent. {CODES}",
 )
+application.add_typer(cli_budgets.application)
 application.add_typer(cli_ledger.application)
 application.add_typer(cli_explain.application)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from orchestration import cli, run, tables
+from orchestration import cli, cli_budgets, run, tables
 from orchestration.deliveries_seen import billed_periods
 from orchestration.settings import Settings, get_settings
 
@@ -20,11 +20,18 @@ def demonstrate(settings: Settings) -> int:
     cli.say(report)
     if report.exit_code:
         return report.exit_code
+    if any(outcome.status == "materialised" for outcome in report.outcomes):
+        with cli.progress() as tell:
+            forecast = run.forecasted(settings, tell)
+        cli.output.print(f"forecasts: {forecast.status} in {forecast.seconds:.0f} s, to three months ahead")
     cli.output.print("\n== invoices (drafts)")
     with cli.reading(settings) as connection:
         found = tables.invoices(connection, [])
         hops = tables.reconciliation(connection, [])
+        budgets = tables.budgets(connection, [])
     cli.show_invoices(found)
+    cli.output.print("\n== budgets of the newest month")
+    cli_budgets.show_budgets(budgets)
     cli.output.print("\n== reconciliation: delivered, landed, costed, allocated, rated, invoiced")
     code = cli.show_reconciliation(hops, explained=False)
     cli.output.print(f"\n== done in {time.monotonic() - started:.0f} s; everything is in {settings.root}")

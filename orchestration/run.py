@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 PROCESS_TAG = "meterhouse/process"  # of runs made here: tells a dead one from a running one
 Tell = Callable[[str], None]
+Step = tuple[str, str, str | None, str]  # job, what it is called, partition, why
 
 
 @dataclass(slots=True)
@@ -124,14 +125,32 @@ def _reason(inputs_hash: str, period: str, states: dict[str, period_state.Done],
 
 def materialised(settings: Settings, planned: dict[str, str], tell: Tell, landing: bool = True) -> list[Outcome]:
     """Runs the planned months; without landing from what the lake has."""
+    source = "" if landing else "_from_lake"
+    steps: list[Step] = [(f"reference_data{source}", "reference data", None, "before the months")]
+    steps += [(f"month{source}", period, period, reason) for period, reason in planned.items() if reason]
+    unchanged = [Outcome(period, "unchanged", "nothing changed") for period, reason in planned.items() if not reason]
+    return _jobs_run(settings, steps, tell) + unchanged
+
+
+def forecasted(settings: Settings, tell: Tell = lambda text: None) -> Outcome:
+    """Forecasts the daily spend the warehouse has, and tells what budgets have crossed; raises BadSetting, Busy."""
+    if not settings.warehouse_path.exists():
+        raise BadSetting(f"no warehouse at {settings.warehouse_path}: `meterhouse run --period YYYY-MM` makes one")
+    prepare_home(settings)
+    with locked(settings, "run"):
+        return _jobs_run(settings, [("forecast", "forecast", None, "as of now")], tell)[0]
+
+
+def _jobs_run(settings: Settings, steps: list[Step], tell: Tell) -> list[Outcome]:
+    """Runs jobs in this process; what dbt and libraries print goes into the run's log."""
     tell("starting Dagster")
     log = settings.root / "logs" / "run.log"
     log.parent.mkdir(exist_ok=True)
-    with log.open("w", encoding="utf-8") as file, redirect_stdout(file):  # dbt's own lines; ours go to the caller
-        return _jobs_run(settings, planned, tell, "" if landing else "_from_lake")
+    with log.open("a" if steps[0][0] == "forecast" else "w", encoding="utf-8") as file, redirect_stdout(file):
+        return _steps_run(settings, steps, tell)
 
 
-def _jobs_run(settings: Settings, planned: dict[str, str], tell: Tell, source: str) -> list[Outcome]:
+def _steps_run(settings: Settings, steps: list[Step], tell: Tell) -> list[Outcome]:
     """Runs the jobs in order and stops at the first that fails: later months take the difference to earlier ones."""
     import dagster as dg  # a second and a half, and the definitions another: only where there is work
 
@@ -143,10 +162,6 @@ def _jobs_run(settings: Settings, planned: dict[str, str], tell: Tell, source: s
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         release_dead_runs(instance)
         definitions = defs()
-        steps: list[tuple[str, str, str | None, str]] = [
-            (f"reference_data{source}", "reference data", None, "before the months")
-        ]
-        steps += [(f"month{source}", period, period, reason) for period, reason in planned.items() if reason]
         for job, name, partition, reason in steps:
             tell(f"materialising {name} ({reason})")
             started = time.monotonic()
@@ -162,8 +177,7 @@ def _jobs_run(settings: Settings, planned: dict[str, str], tell: Tell, source: s
                 with warehouse.opened(settings) as connection:
                     outcomes[-1].failing_rows = tables.failing_rows(connection, outcomes[-1].failed_checks)
                 break
-    unchanged = [Outcome(period, "unchanged", "nothing changed") for period, reason in planned.items() if not reason]
-    return outcomes + unchanged
+    return outcomes
 
 
 def _outcome(result: dg.ExecuteInProcessResult, name: str, reason: str, seconds: float) -> Outcome:

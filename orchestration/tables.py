@@ -49,6 +49,27 @@ def invoices(connection: duckdb.DuckDBPyConnection, months: Sequence[date]) -> l
     )
 
 
+def budgets(connection: duckdb.DuckDBPyConnection, months: Sequence[date]) -> list[Row]:
+    """Budgets of the months (of the newest where none is named) on their last known day."""
+    return rows(
+        connection,
+        "select * from fct_budget_vs_actual where is_latest and (list_contains(?, billing_period) or (len(?) = 0 "
+        "and billing_period = (select max(billing_period) from fct_budget_vs_actual))) order by all",
+        [list(months), list(months)],
+    )
+
+
+def forecast_figures(connection: duckdb.DuckDBPyConnection) -> list[Row]:
+    """Of each model in use: how many series it forecasts, and how its backtests went."""
+    return rows(
+        connection,
+        "select model, count(distinct series.series_id) as series, "
+        "cast(avg(mase) as decimal(12, 3)) as mase, cast(avg(coverage) as decimal(12, 3)) as coverage "
+        "from (select distinct series_id, model from fct_forecast) as series "
+        "left join fct_forecast_backtest using (series_id, model) group by model order by series desc, model",
+    )
+
+
 def with_digits(found: Sequence[Row]) -> list[Row]:
     """Rows with their amounts as text for people: thousands set off, as many digits as the row's currency has.
 

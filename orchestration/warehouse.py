@@ -172,7 +172,7 @@ def expose_lake(connection: duckdb.DuckDBPyConnection, lake: Lake, first_period:
     _write(connection, "deliveries", lake.deliveries())
     _write(connection, "delivery_totals", lake.totals())
     _expose_parquet(connection, "quarantine", lake.quarantine_files())
-    expose_forecasts(connection, lake)
+    expose_forecasts(connection, lake, today)
     _write(connection, "as_of", [{"as_of_date": today}])
     _write(connection, "currencies", _currencies())
     _write(connection, "months", _months(connection, first_period, today))
@@ -209,9 +209,9 @@ def expose_catalog(connection: duckdb.DuckDBPyConnection, lake: Lake, first_peri
     _write(connection, "months", _months(connection, first_period, today))
 
 
-def expose_forecasts(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+def expose_forecasts(connection: duckdb.DuckDBPyConnection, lake: Lake, today: date) -> None:
     """Points `lake.forecasts` and `lake.forecast_backtests` at the newest forecast, empty where none was made."""
-    for name, key in newest(lake.storage).items():
+    for name, key in newest(lake.storage, today).items():
         _expose_parquet(connection, name, [lake.storage.locate(key)] if key else [])
 
 

@@ -66,6 +66,10 @@ def tiny_world(folder: Path) -> World:
         ],
         subscriptions=[{"subscription_id": "s1", "seller_id": "acme", "buyer_id": "shop", "plan_id": "basic"}],
         tax_rates=[{"tax_category": "S", "rate": "0.19", "valid_from": "2025-01-01"}],
+        budgets=[
+            {"budget_id": "shop-all", "party_id": "shop", "scope": "party", "period": "2026-02", "amount": "500"}
+            | {"currency": "USD", "thresholds": "50;100"}
+        ],
     )
     for period in ("2026-01", "2026-02"):
         world.cur(RESELLER_ACCOUNT, period, bill())

@@ -24,7 +24,8 @@ monthly = dg.AssetSelection.assets(
     aws_cur, cloudevents, edge, wso2, lake_month, monthly_models, invoices, exported_lines, exported_month
 )
 closing = dg.AssetSelection.assets("close_gates", "issued_invoices")  # a job of their own, never a refresh
-reference = dg.AssetSelection.all() - monthly - closing
+forecasting = dg.AssetSelection.groups("forecasts")  # a job of their own too: no month waits for a forecast
+reference = dg.AssetSelection.all() - monthly - closing - forecasting
 
 reference_data = dg.define_asset_job(
     "reference_data", reference, description="Catalog and every model without a month. Runs before the first month."
@@ -46,10 +47,23 @@ month_from_lake = dg.define_asset_job(
 )
 whole_month = dg.define_asset_job(
     "whole_month",
-    dg.AssetSelection.all() - closing,
+    dg.AssetSelection.all() - closing - forecasting,
     partitions_def=MONTHS,
     description="Reference data and one month in one run: what the schedule and the sensor start.",
 )
+forecast = dg.define_asset_job(
+    "forecast", forecasting, description="Forecasts of daily spend as of now, and notices of what budgets have crossed."
+)
+
+
+@dg.schedule(
+    job=forecast,
+    cron_schedule="15 7 * * *",  # two hours after the refresh of the open months
+    default_status=dg.DefaultScheduleStatus.RUNNING if RUNNING else dg.DefaultScheduleStatus.STOPPED,
+)
+def daily_forecast(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Once a day, from what the refresh of the open months has brought."""
+    return dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%d}")
 
 
 @dg.schedule(
