@@ -86,7 +86,9 @@ def charges():
         if number == 3:
             costs = {start: Decimal(4), start + DAY: Decimal(-4)}  # they cancel out
             end = start + 2 * DAY
-        cloud.append((f"buyer-{number % 5}", f"account-{number}", start, end, amount(dice, -50, 500), costs))
+        buyer = "buyer-cancelled" if number == 3 else f"buyer-{number % 5}"
+        cloud.append((buyer, f"account-{number}", start, end, amount(dice, -50, 500), costs))
+    cloud.append(("buyer-alone", "account-alone", JANUARY, JANUARY + 9 * DAY, Decimal(7), {}))
     for number in range(20):
         start = JANUARY + dice.randrange(-40, 45) * DAY
         end = start + dice.randrange(1, 90) * DAY
@@ -99,7 +101,11 @@ def warehouse(scratch_warehouse, worlds, charges):
     spend, listed = worlds
     known = {"recorded_at": "2026-01-01"}
     former = {"recorded_at": "2025-12-01", "currency": "USD"}
-    parties = [f"party-{number}" for number in range(10)] + [f"buyer-{number}" for number in range(5)]
+    parties = [f"party-{number}" for number in range(10)] + [
+        *(f"buyer-{number}" for number in range(5)),
+        "buyer-cancelled",
+        "buyer-alone",
+    ]
     agreements = [{"agreement_id": f"seller-{party}", "buyer_id": party, "currency": "USD"} for party in parties]
     agreements[0] |= {"currency": "EUR", "fx_fixed_rate": str(FIXED)}
     built = scratch_warehouse(
@@ -235,8 +241,15 @@ def test_charges_are_spread_over_days_and_add_up_to_themselves(warehouse, charge
     """Fails when a buyer's day departs from the reference, or its days do not sum to its charges exactly."""
     cloud, plans = charges
     wanted: dict[tuple[str, date], Decimal] = defaultdict(Decimal)
-    for buyer, _, _, end, charged, costs in cloud:
-        for day, part in spread(charged, costs, end - DAY).items():
+    totals: dict[str, Decimal] = defaultdict(Decimal)
+    behind: dict[str, dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for buyer, _, _, _, charged, costs in cloud:
+        totals[buyer] += charged
+        for day, cost in costs.items():
+            behind[buyer][day] += cost
+    for buyer, charged in totals.items():
+        last = max(end for other, _, _, end, _, _ in cloud if other == buyer) - DAY
+        for day, part in spread(charged, behind[buyer], last).items():
             wanted[buyer, day] += part
     placed: dict[tuple[str, date, date], Decimal] = defaultdict(Decimal)
     for buyer, start, end, charged in plans:
@@ -248,10 +261,10 @@ def test_charges_are_spread_over_days_and_add_up_to_themselves(warehouse, charge
             wanted[buyer, day] += part
     had = warehouse.rows("select party_id, charge_date, amount from intermediate.int_budgets__charges_dated")
     assert {(party, day): value for party, day, value in had} == {key: exact(value) for key, value in wanted.items()}
-    totals = warehouse.rows(
+    sums = warehouse.rows(
         "select party_id, sum(amount) from intermediate.int_budgets__charges_dated group by all order by all"
     )
-    assert totals == warehouse.rows("select buyer_id, sum(amount) from fct_rated_charges group by all order by all")
+    assert sums == warehouse.rows("select buyer_id, sum(amount) from fct_rated_charges group by all order by all")
 
 
 def test_a_forecast_counts_from_the_day_it_was_made_on(warehouse, worlds):

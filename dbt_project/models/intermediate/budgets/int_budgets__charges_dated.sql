@@ -1,6 +1,7 @@
 -- What parties are charged, by day. Who pays a vendor is charged the bill, in the payer's view, on the bill's own days.
--- On every other edge the rated charge of cloud cost is spread over its days as the cost behind it is, the charge of a
--- plan evenly over its charge period: to-date shares of the charge, so that the last day completes it exactly.
+-- On every other edge a month's charges of a category of cloud cost are spread over days as the cost behind them is, the
+-- charge of a plan evenly over its charge period: to-date shares, so that the last day completes the charge exactly.
+-- By edge and not by SKU: at 2,000 accounts and three edges that is 60,000 rows to divide instead of 1.9 million.
 with
 
 account_costs as (
@@ -35,8 +36,6 @@ grouped_costs as (
         payer_account_id,
         coalesce(sub_account_id, payer_account_id) as account_id,
         vendor,
-        service_name,
-        sku_id,
         charge_category,
         cost_view,
         currency,
@@ -76,7 +75,7 @@ bills as (
     group by all
 ),
 
-cloud_charges as (
+charged_accounts as (
     select
         rated_charges.billing_period,
         rated_charges.agreement_id,
@@ -85,12 +84,10 @@ cloud_charges as (
         rated_charges.payer_account_id,
         rated_charges.account_id,
         rated_charges.vendor,
-        rated_charges.service_name,
-        rated_charges.sku_id,
         rated_charges.charge_category,
-        rated_charges.charge_period_start,
-        rated_charges.charge_period_end,
         rated_charges.currency,
+        min(rated_charges.charge_period_start) as first_date,
+        max(rated_charges.charge_period_end) as end_date,
         {{ money('sum(rated_charges.amount)') }} as charged
     from rated_charges
     inner join agreements on rated_charges.agreement_id = agreements.agreement_id
@@ -98,56 +95,75 @@ cloud_charges as (
     group by all
 ),
 
-numbered as (
+cloud_charges as (
     select
-        *,
-        row_number() over (
-            partition by billing_period
-            order by
-                agreement_id, payer_account_id, account_id, vendor, service_name, sku_id, charge_category,
-                charge_period_start, charge_period_end, currency
-        ) as charge_number
-    from cloud_charges
+        billing_period,
+        agreement_id,
+        party_id,
+        charge_category,
+        currency,
+        {{ add_days('max(end_date)', -1) }} as last_date,
+        {{ money('sum(charged)') }} as charged
+    from charged_accounts
+    group by all
+),
+
+edge_costs as (
+    select
+        charged_accounts.billing_period,
+        charged_accounts.agreement_id,
+        charged_accounts.charge_category,
+        charged_accounts.currency,
+        grouped_costs.charge_date,
+        sum(grouped_costs.cost) as cost
+    from charged_accounts
+    inner join grouped_costs
+        on charged_accounts.billing_period = grouped_costs.billing_period
+        and charged_accounts.payer_account_id = grouped_costs.payer_account_id
+        and charged_accounts.account_id = grouped_costs.account_id
+        and charged_accounts.vendor = grouped_costs.vendor
+        and charged_accounts.charge_category = grouped_costs.charge_category
+        and charged_accounts.cost_view = grouped_costs.cost_view
+        and charged_accounts.first_date <= grouped_costs.charge_date
+        and charged_accounts.end_date > grouped_costs.charge_date
+    group by all
 ),
 
 weighed as (
     select
-        numbered.billing_period,
-        numbered.charge_number,
-        numbered.party_id,
-        coalesce(grouped_costs.charge_date, {{ add_days('numbered.charge_period_end', -1) }}) as charge_date,
-        numbered.charged,
-        numbered.currency,
-        sum(grouped_costs.cost) over charge_days as cost_to_date,
-        sum(grouped_costs.cost) over whole_charge as cost_total,
+        cloud_charges.*,
+        coalesce(edge_costs.charge_date, cloud_charges.last_date) as charge_date,
+        sum(edge_costs.cost) over charge_days as cost_to_date,
+        sum(edge_costs.cost) over whole_charge as cost_total,
         row_number() over charge_days as days_to_date,
         count(*) over whole_charge as days_total
-    from numbered
-    left join grouped_costs
-        on numbered.billing_period = grouped_costs.billing_period
-        and numbered.payer_account_id = grouped_costs.payer_account_id
-        and numbered.account_id = grouped_costs.account_id
-        and numbered.vendor = grouped_costs.vendor
-        and numbered.service_name = grouped_costs.service_name
-        and numbered.sku_id = grouped_costs.sku_id
-        and numbered.charge_category = grouped_costs.charge_category
-        and numbered.cost_view = grouped_costs.cost_view
-        and numbered.charge_period_start <= grouped_costs.charge_date
-        and numbered.charge_period_end > grouped_costs.charge_date
+    from cloud_charges
+    left join edge_costs
+        on cloud_charges.billing_period = edge_costs.billing_period
+        and cloud_charges.agreement_id = edge_costs.agreement_id
+        and cloud_charges.charge_category = edge_costs.charge_category
+        and cloud_charges.currency = edge_costs.currency
     window
         charge_days as (
-            partition by numbered.billing_period, numbered.charge_number
-            order by grouped_costs.charge_date
+            partition by
+                cloud_charges.billing_period, cloud_charges.agreement_id, cloud_charges.charge_category,
+                cloud_charges.currency
+            order by edge_costs.charge_date
             rows between unbounded preceding and current row
         ),
-        whole_charge as (partition by numbered.billing_period, numbered.charge_number)
+        whole_charge as (
+            partition by
+                cloud_charges.billing_period, cloud_charges.agreement_id, cloud_charges.charge_category,
+                cloud_charges.currency
+        )
 ),
 
 cloud_to_date as (
     select
         billing_period,
-        charge_number,
+        agreement_id,
         party_id,
+        charge_category,
         charge_date,
         currency,
         -- Costs that cancel out say nothing about days: their charge falls evenly on the days they have.
@@ -207,7 +223,10 @@ daily as (
         party_id,
         charge_date,
         charged_to_date - coalesce(
-            lag(charged_to_date) over (partition by billing_period, charge_number order by charge_date), 0
+            lag(charged_to_date) over (
+                partition by billing_period, agreement_id, charge_category, currency order by charge_date
+            ),
+            0
         ) as amount,
         currency
     from cloud_to_date
