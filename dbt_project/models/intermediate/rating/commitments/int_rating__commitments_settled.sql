@@ -4,6 +4,7 @@
 -- commitment or adjustment, scope, month and, for adjustments, tax category.
 {%- set most_steps = most_settling_steps() | int %}
 {%- set term = 'billing_period, term_key, term_start, currency' %}
+{%- set term_month = 'dated.billing_period, dated.term_key, dated.service_period, dated.term_start' %}
 {%- set line = 'billing_period, seller_id, buyer_id, agreement_id, subscription_id, charge_id, tax_category, currency, service_period' %}
 with
 
@@ -29,7 +30,7 @@ lines_0 as (
 -- The charges of the scope in each month; of its whole edge, too, so that nothing is taken off twice.
 measured_{{ step }} as (
     select
-        dated.*,
+        {{ term_month }},
         case dated.phase when 'adjustment' then lines.tax_category end as charged_category,
         coalesce(sum(
             case
@@ -50,12 +51,14 @@ measured_{{ step }} as (
         and dated.currency = lines.currency
         and dated.service_period = lines.service_period
     where dated.step_number = {{ step }}
-    group by all
+    group by {{ term_month }}, case dated.phase when 'adjustment' then lines.tax_category end
 ),
 
 summed_{{ step }} as (
     select
-        *,
+        dated.*,
+        charged_category,
+        scope_amount,
         sum(scope_amount) over (partition by {{ term }} order by service_period) as amount_so_far,
         sum(scope_amount) over (partition by {{ term }} order by service_period)
         - sum(scope_amount) over (partition by {{ term }}, service_period) as amount_before,
@@ -67,6 +70,7 @@ summed_{{ step }} as (
             partition by {{ term }}, service_period order by charged_category
         ) as payable_up_to_category
     from measured_{{ step }}
+    inner join dated using (billing_period, term_key, service_period, term_start)
 ),
 
 -- What is left to take from: never more than the scope and its edge still come to in the month.
