@@ -123,13 +123,17 @@ class Ledger:
         data = canonical(whole)
         reached("issue_before_entry")
         # An answer lost on its way from S3 makes a second try of our own fail: what lies there tells whose it is.
-        if not self.storage.write(entry.key, data, if_absent=True) and self.storage.read_bytes(entry.key) != data:
+        if not self.storage.write(entry.key, data, if_absent=True) and not self._holds(entry.key, data):
             raise Conflict(f"{entry.key} was written by another process: look what it issued, then try again")
         reached("issue_after_entry")
         self.refresh()
         self._mark(entry)
         reached("issue_after_mark")
         return entry
+
+    def _holds(self, key: str, data: bytes) -> bool:
+        """S3 also refuses while another write of the name is under way, which may come to nothing."""
+        return self.storage.exists(key) and self.storage.read_bytes(key) == data
 
     def _mark(self, entry: Entry) -> None:
         data = canonical({"seal": entry.seal})

@@ -94,6 +94,20 @@ def test_of_two_issues_at_once_one_wins(storage: Storage) -> None:
     assert ledger.verify() == []
 
 
+def test_a_write_refused_for_another_that_came_to_nothing_is_lost_not_broken(tmp_path: Path) -> None:
+    """Fault 63. Fails when S3's answer to two writes at once (409), with no object left behind, is taken for ours or
+    ends in an error of the storage."""
+
+    class Busy(Folder):
+        def write(self, key: str, data: bytes | Path, if_absent: bool = False) -> bool:
+            return False
+
+    with pytest.raises(Conflict, match=r"00000001\.json"):
+        append(Ledger(Busy(tmp_path)), "2026-01")
+    append(Ledger(open_storage(tmp_path)), "2026-01")
+    assert numbers(Ledger(open_storage(tmp_path))) == ["A-2026-000001", "A-2026-000002"]
+
+
 def test_any_changed_byte_is_found_and_its_file_named(tmp_path: Path) -> None:
     """Fault 79. Fails when a flipped byte anywhere in an entry, its time of issue included, goes unnoticed."""
     storage = open_storage(tmp_path)
