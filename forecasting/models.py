@@ -77,7 +77,7 @@ SEASONAL_NAIVE = "seasonal_naive"
 SINGLE: dict[str, Model] = {
     SEASONAL_NAIVE: _library("SeasonalNaive"),
     "average": average,
-    "theta": _library("DynamicOptimizedTheta"),
+    "theta": _library("Theta"),
     "ets": _library("AutoETS", model="AAA", damped=True),
     "croston": _level("CrostonSBA"),
     "tsb": _level("TSB", alpha_d=0.1, alpha_p=0.1),
