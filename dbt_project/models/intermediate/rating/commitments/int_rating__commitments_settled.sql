@@ -91,7 +91,8 @@ pots_{{ step }} as (
 
 settled_{{ step }} as (
     select
-        *,
+        billing_period, service_period, term_key, term_start, seller_id, buyer_id, agreement_id, currency,
+        scope_subscription_id, scope_charge_id, tax_category, charged_category, amount_so_far,
         {{ money("case
             when kind = 'maximum' then least(amount - amount_so_far, 0) - least(amount - amount_before, 0)
             when kind = 'minimum' and is_last and run_days > 0 then greatest(prorated_amount - amount_so_far, 0)
@@ -122,7 +123,9 @@ lines_{{ step }} as (
 {% endfor %}
 all_settled as (
 {%- for step in range(1, most_steps + 1) %}
-    select * from settled_{{ step }}
+    select billing_period, service_period, term_key, term_start, charged_category, amount_so_far, settled_amount
+    from settled_{{ step }}
+    where service_period = billing_period and settled_amount <> 0
     {{ 'union all' if not loop.last }}
 {%- endfor %}
 ),
@@ -161,7 +164,7 @@ settled as (
         settled_amount as amount,
         currency
     from all_settled
-    where service_period = billing_period and settled_amount <> 0
+    inner join dated using (billing_period, service_period, term_key, term_start)
 )
 
 select * from settled
