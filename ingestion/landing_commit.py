@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from ingestion import clocks
 from ingestion.contracts import Contract
 from ingestion.deliveries import Found, Refused
 from ingestion.faultpoints import reached
@@ -124,19 +125,27 @@ def _read(
             good, orphans = references.split(good)
             messages += references.explain(orphans)
             bad = pl.concat([bad, orphans])
+        good, misdated, warnings = clocks.split(good, contract, delivery.received_at)
+        messages += warnings
         tally.add_good(batch.period, good)
-        tally.add_rejected(batch.period, bad)
-        common = {
-            "billing_period": pl.lit(first_day(batch.period), dtype=pl.Date),
-            "delivery_id": pl.lit(delivery.delivery_id),
-        }
-        rows.add(batch.period, good.with_columns(**common))
+        rows.add(batch.period, good.with_columns(**_common(batch.period, delivery)))
         of = {"source": contract.feed, "table_name": contract.table, "account": found.account}
-        rejected.add(batch.period, bad.with_columns(**common, **{name: pl.lit(text) for name, text in of.items()}))
+        # When a misdated row happened nobody knows: the month in which it came is the one to look at it.
+        for period, refused in ((batch.period, bad), (delivery.received_at[:7], misdated)):
+            tally.add_rejected(period, refused)
+            named = {name: pl.lit(text) for name, text in of.items()}
+            rejected.add(period, refused.with_columns(**_common(period, delivery), **named))
     tally.check()
     delivery.files = [tally.complete(file) for file in delivery.files]
     delivery.totals = tally.totals(found.period)
     return messages
+
+
+def _common(period: str, delivery: Delivery) -> dict[str, pl.Expr]:
+    return {
+        "billing_period": pl.lit(first_day(period), dtype=pl.Date),
+        "delivery_id": pl.lit(delivery.delivery_id),
+    }
 
 
 def _equal_totals(contract: Contract, delivery: Delivery, lake: Lake) -> list[str]:
