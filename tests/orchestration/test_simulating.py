@@ -80,7 +80,7 @@ def test_a_month_is_rated_by_what_was_known_or_might_be_and_nothing_changes(tmp_
     broken = World(tmp_path / "broken").file("charge_prices.csv", "charge_id,valid_from\nuse,yesterday\n").inbox
     lost = simulate("--catalog", str(broken))  # the row is quarantined as in any delivery: nothing has a price
     assert _amounts(lost) == [(Decimal(17), Decimal(0))] and "row 1, column valid_from" in lost["messages"][0]
-    assert [(row["reason"], row["simulated_rows"]) for row in lost["unrated"]] == [("price_gap", 1)]
+    assert [(row["reason"], row["simulated_rows"]) for row in lost["unrated"]] == [("no_price", 1)]
     assert (_bytes(house.home), marts(house.home)) == before
     assert not (house.home / "simulation" / "warehouse").exists()
 

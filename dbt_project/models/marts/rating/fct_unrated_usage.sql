@@ -52,6 +52,8 @@ unrated as (
         service_period,
         'cost' as kind,
         agreement_id,
+        cast(null as varchar) as seller_id,
+        cast(null as varchar) as buyer_id,
         payer_account_id,
         {{ account_resource_kind('vendor') }} as resource_kind,
         account_id as resource_id,
@@ -72,6 +74,8 @@ unrated as (
         service_period,
         'usage' as kind,
         agreement_id,
+        seller_id,
+        buyer_id,
         cast(null as varchar) as payer_account_id,
         resource_kind,
         resource_id,
@@ -92,6 +96,8 @@ unrated as (
         service_period,
         'recurring' as kind,
         agreement_id,
+        seller_id,
+        buyer_id,
         cast(null as varchar) as payer_account_id,
         cast(null as varchar) as resource_kind,
         cast(null as varchar) as resource_id,
@@ -112,6 +118,8 @@ unrated as (
         billing_period as service_period,
         'sharing' as kind,
         cast(null as varchar) as agreement_id,
+        cast(null as varchar) as seller_id,
+        cast(null as varchar) as buyer_id,
         payer_account_id,
         'aws_account' as resource_kind,
         from_account_id as resource_id,
@@ -133,6 +141,8 @@ unrated as (
         service_period,
         'commitment' as kind,
         agreement_id,
+        cast(null as varchar) as seller_id,
+        cast(null as varchar) as buyer_id,
         cast(null as varchar) as payer_account_id,
         cast(null as varchar) as resource_kind,
         cast(null as varchar) as resource_id,
@@ -151,9 +161,9 @@ unrated as (
 
 edged as (
     select
-        unrated.*,
-        agreements.seller_id,
-        agreements.buyer_id,
+        unrated.* exclude (seller_id, buyer_id),
+        coalesce(unrated.seller_id, agreements.seller_id) as seller_id,
+        coalesce(unrated.buyer_id, agreements.buyer_id) as buyer_id,
         unrated.reason <> 'meter_not_charged' as holds_close
     from unrated
     left join agreements on unrated.agreement_id = agreements.agreement_id

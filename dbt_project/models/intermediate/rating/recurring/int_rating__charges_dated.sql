@@ -22,9 +22,14 @@ fx_rates as (
     select * from {{ ref('int_rating__edge_rates') }}
 ),
 
+priced_charges as (
+    select distinct charge_id from {{ ref('int_rating__price_versions') }}
+),
+
 parts as (
     select
         charge_periods.*,
+        priced_charges.charge_id is not null as has_prices,
         versions.valid_from as price_valid_from,
         versions.asks_for_more as price_asks_for_more,
         greatest(charge_periods.live_from, coalesce(versions.valid_from, charge_periods.live_from)) as part_from,
@@ -37,6 +42,7 @@ parts as (
         on charge_periods.charge_id = versions.charge_id
         and versions.valid_from <= charge_periods.live_until
         and versions.valid_to > charge_periods.live_from
+    left join priced_charges on charge_periods.charge_id = priced_charges.charge_id
 ),
 
 counted as (
@@ -74,7 +80,7 @@ edged as (
 
 reasoned as (
     select
-        * exclude (period_days),
+        * exclude (period_days, has_prices),
         case when proration in ('assume_30', 'strict_30_360') then 30 * interval_months else period_days end as period_days,
         case proration
             when 'none' then period_days
@@ -85,6 +91,7 @@ reasoned as (
         case
             when agreement_id is null then 'no_agreement'
             when asks_for_more or charge_model not in ('flat', 'per_unit', 'graduated', 'volume') then 'model_not_supported'
+            when not has_prices then 'no_price'
             when price_valid_from is null then 'price_gap'
             when price_asks_for_more then 'model_not_supported'
             when fx_rate is null then 'missing_fx_rate'

@@ -31,6 +31,10 @@ versions as (
     select * from {{ ref('int_rating__price_versions') }}
 ),
 
+priced_charges as (
+    select distinct charge_id from {{ ref('int_rating__price_versions') }}
+),
+
 fx_rates as (
     select * from {{ ref('int_rating__edge_rates') }}
 ),
@@ -126,6 +130,7 @@ versioned as (
         charged.*,
         versions.dimension_value as price_dimension,
         versions.valid_from as price_valid_from,
+        priced_charges.charge_id is not null as has_prices,
         case charged.charge_model
             when 'package' then not versions.has_every_package_size
             when 'percentage' then not versions.has_every_rate
@@ -146,6 +151,7 @@ versioned as (
         on charged.charge_id = versions.charge_id
         and versions.dimension_value in (charged.dimension_value, 'ANY')
         and {{ valid_on('versions', 'charged.usage_date') }}
+    left join priced_charges on charged.charge_id = priced_charges.charge_id
     left join fx_rates
         on charged.agreement_id = fx_rates.agreement_id
         and charged.service_period = fx_rates.service_period
@@ -179,12 +185,14 @@ recorded as (
 reasoned as (
     select
         * exclude (
-            asks_for_more, price_asks_for_more, price_lacks_a_term, fx_source, fx_fixed_rate, record_count, amount_count
+            asks_for_more, has_prices, price_asks_for_more, price_lacks_a_term, fx_source, fx_fixed_rate, record_count,
+            amount_count
         ),
         case
             when charge_id is null then null
             when agreement_id is null then 'no_agreement'
             when asks_for_more then 'model_not_supported'
+            when not has_prices then 'no_price'
             when price_valid_from is null then 'price_gap'
             when price_asks_for_more then 'model_not_supported'
             when price_lacks_a_term then 'price_gap'

@@ -1,6 +1,7 @@
 -- Usage that is not priced where it should be, with the reason. Two questions: is there a charge for it on the edge to
 -- its owner, and could every charge found for it, on any edge, price it? What tiers leave over (bounds with a gap, a
--- last tier that ends) is listed too, so that nothing is priced 0 by accident.
+-- last tier that ends) is listed too, so that nothing is priced 0 by accident. Each row names the seller it concerns:
+-- of the subscription found, else each who sells to the owner on that day (a row each); null where nobody knows.
 with
 
 metered as (
@@ -68,17 +69,9 @@ sellers as (
     select distinct seller_id as party_id from edges
 ),
 
-without_charge as (
+missing as (
     select
-        metered.billing_period,
-        metered.service_period,
-        cast(null as varchar) as agreement_id,
-        cast(null as varchar) as subscription_id,
-        cast(null as varchar) as charge_id,
-        metered.meter_id,
-        metered.resource_kind,
-        metered.resource_id,
-        metered.dimension_value,
+        metered.*,
         case
             when metered.owner_party_id = 'unassigned' then 'unassigned'
             when charged_meters.meter_id is null then 'meter_not_charged'
@@ -86,9 +79,7 @@ without_charge as (
             when buyers.party_id is null then 'no_agreement'
             when at_the_owner.subscriptions > 0 then 'no_charge'
             else 'no_subscription'
-        end as reason,
-        metered.period_quantity as quantity,
-        metered.unit
+        end as reason
     from metered
     inner join at_the_owner
         on metered.billing_period = at_the_owner.billing_period
@@ -107,11 +98,56 @@ without_charge as (
     where at_the_owner.charges = 0
 ),
 
+-- Who might have sold it: the seller of a subscription without a charge for the meter, else who sells to the owner.
+concerned as (
+    select
+        missing.*,
+        coalesce(subscribed.agreement_id, edges.agreement_id) as agreement_id,
+        coalesce(subscribed.seller_id, edges.seller_id) as seller_id,
+        coalesce(subscribed.buyer_id, edges.buyer_id) as buyer_id,
+        subscribed.subscription_id
+    from missing
+    left join subscribed
+        on missing.billing_period = subscribed.billing_period
+        and missing.meter_id = subscribed.meter_id
+        and missing.resource_kind = subscribed.resource_kind
+        and missing.resource_id = subscribed.resource_id
+        and missing.dimension_value = subscribed.dimension_value
+        and missing.usage_date = subscribed.usage_date
+        and missing.owner_party_id = subscribed.owner_party_id
+        and (missing.owner_party_id = subscribed.buyer_id or missing.owner_party_id = 'unassigned')
+    left join edges
+        on subscribed.subscription_id is null
+        and missing.owner_party_id = edges.buyer_id
+        and {{ valid_on('edges', 'missing.usage_date') }}
+),
+
+without_charge as (
+    select
+        billing_period,
+        service_period,
+        agreement_id,
+        seller_id,
+        buyer_id,
+        subscription_id,
+        cast(null as varchar) as charge_id,
+        meter_id,
+        resource_kind,
+        resource_id,
+        dimension_value,
+        reason,
+        period_quantity as quantity,
+        unit
+    from concerned
+),
+
 not_priced as (
     select
         billing_period,
         service_period,
         agreement_id,
+        seller_id,
+        buyer_id,
         subscription_id,
         charge_id,
         meter_id,
@@ -135,7 +171,8 @@ tier_totals as (
 
 paid_totals as (
     select
-        billing_period, service_period, agreement_id, subscription_id, charge_id, price_dimension, usage_date,
+        billing_period, service_period, agreement_id, seller_id, buyer_id, subscription_id, charge_id,
+        price_dimension, usage_date,
         min(unit) as unit,
         sum(paid_quantity) as paid_quantity
     from accumulated
@@ -147,6 +184,8 @@ left_over as (
         paid_totals.billing_period,
         paid_totals.service_period,
         paid_totals.agreement_id,
+        paid_totals.seller_id,
+        paid_totals.buyer_id,
         paid_totals.subscription_id,
         paid_totals.charge_id,
         cast(null as varchar) as meter_id,
@@ -171,6 +210,8 @@ fees_not_priced as (
         billing_period,
         service_period,
         agreement_id,
+        seller_id,
+        buyer_id,
         subscription_id,
         charge_id,
         cast(null as varchar) as meter_id,
@@ -187,6 +228,8 @@ fees_not_priced as (
         billing_period,
         service_period,
         agreement_id,
+        seller_id,
+        buyer_id,
         subscription_id,
         charge_id,
         cast(null as varchar) as meter_id,
@@ -215,6 +258,8 @@ unrated as (
         billing_period,
         service_period,
         agreement_id,
+        seller_id,
+        buyer_id,
         subscription_id,
         charge_id,
         meter_id,
