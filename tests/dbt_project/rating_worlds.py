@@ -69,6 +69,7 @@ class World:
     subscriptions: list[dict[str, Any]] = field(default_factory=list)
     costs: list[dict[str, Any]] = field(default_factory=list)
     usage: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
 
     # -- What dbt gets ------------------------------------------------------------------------------------------------
 
@@ -153,14 +154,15 @@ class World:
     def fill_marts(self, warehouse: Any) -> None:
         with warehouse.connect() as connection:
             for name, columns, rows in (
-                ("fct_account_costs", COST_COLUMNS, self.costs),
-                ("fct_metered_usage", USAGE_COLUMNS, self.usage),
-                ("fct_cost_and_usage", LINE_COLUMNS, self.bill_lines()),
+                ("main.fct_account_costs", COST_COLUMNS, self.costs),
+                ("main.fct_metered_usage", USAGE_COLUMNS, self.usage),
+                ("main.fct_cost_and_usage", LINE_COLUMNS, self.bill_lines()),
+                ("intermediate.int_metering__events_metered", EVENT_COLUMNS, self.events),
             ):
                 marks = ", ".join(f"cast(? as {kind})" for kind in columns.values())
                 connection.execute("begin")
                 connection.executemany(
-                    f"insert into main.{name} values ({marks})",
+                    f"insert into {name} values ({marks})",
                     [[None if row.get(c) is None else str(row[c]) for c in columns] for row in rows],
                 )
                 connection.execute("commit")
@@ -299,9 +301,11 @@ class World:
             if version["charge_id"] == charge["charge_id"]
         ]
 
-    def usage_cases(self) -> Iterable[tuple[dict[str, Any], dict[str, Any], date, list[dict[str, Any]]]]:
+    def usage_cases(
+        self, prefix: str = ""
+    ) -> Iterable[tuple[dict[str, Any], dict[str, Any], date, list[dict[str, Any]]]]:
         for charge in self.charges:
-            if charge["charge_type"] == "usage":
+            if charge["charge_type"] == "usage" and charge["charge_id"].startswith(prefix):
                 subscription = next(s for s in self.subscriptions if s["plan_id"] == charge["plan_id"])
                 for month in MONTHS:
                     rows = [
@@ -311,7 +315,7 @@ class World:
 
     def rate_usage(self) -> dict[tuple[date, str], tuple[Decimal, Decimal, Decimal]]:
         rated = {}
-        for charge, subscription, month, rows in self.usage_cases():
+        for charge, subscription, month, rows in self.usage_cases("u"):
             prices = self.priced_in(charge, month)
             first_live = max(subscription["start_date"], month)
             last_live = min(subscription["end_date"], reference.add_months(month, 1) - timedelta(days=1))
@@ -380,7 +384,7 @@ class World:
                     reason = "unassigned"
                 elif not covered:
                     reason = "no_subscription"
-                elif charge["prorate_units"]:
+                elif charge["prorate_units"] and charge["charge_model"] == "stairstep":
                     reason = "model_not_supported"
                 elif self.version_on(versions, row["usage_date"], row["dimension_value"]) is None:
                     reason = "price_gap"

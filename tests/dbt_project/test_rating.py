@@ -15,6 +15,7 @@ import pytest
 
 from tests.dbt_project.rating_cases import chains, recurring_plans, usage_plans
 from tests.dbt_project.rating_worlds import World
+from tests.dbt_project.records_cases import rate_records, record_plans
 
 pytestmark = [pytest.mark.dbt, pytest.mark.slow]
 
@@ -30,6 +31,8 @@ def world() -> World:
         chains(made, random_numbers, f"c{number}")
     for number in range(120):
         usage_plans(made, random_numbers, f"u{number}")
+    for number in range(260):
+        record_plans(made, random_numbers, f"e{number}")
     for number in range(150):
         recurring_plans(made, random_numbers, f"r{number}")
     return made
@@ -105,11 +108,30 @@ def test_usage_charges_equal_the_reference(world: World, rated: Any) -> None:
         assert found.get(key, (ZERO, ZERO, ZERO)) == expected.get(key, (ZERO, ZERO, ZERO)), key
 
 
+def test_charges_of_every_model_over_single_events_equal_the_reference(world: World, rated: Any) -> None:
+    """Fails when blocks, shares, per-event limits, windows, prorated units, allowances, discounts or the limits of a
+    price are put together in another way than the page says, on any component."""
+    expected = rate_records(world)
+    found = {
+        row[:3]: row[3]
+        for row in rated.rows(
+            "select billing_period, charge_id, case when component = 'included' then 'free' else component end as part,"
+            " sum(case when component in ('included', 'free') then quantity else amount end)"
+            " from fct_rated_charges where charge_id like 'e%' group by all"
+        )
+    }
+    assert len(found) > 900
+    assert {part for _, _, part in found} == {"usage", "tier_fee", "free", "discount", "minimum", "maximum"}
+    both = {key: (found.get(key, ZERO), expected.get(key, ZERO)) for key in expected.keys() | found.keys()}
+    assert {key: amounts for key, amounts in both.items() if amounts[0] != amounts[1]} == {}
+
+
 def test_price_times_quantity_is_the_amount_on_every_usage_row(rated: Any) -> None:
     """Fails when a row sums over prices, or free units stand on a row with a price."""
     wrong = rated.rows(
-        "select charge_key, quantity, unit_price, amount from fct_rated_charges where charge_id like 'u%' "
-        "and (unit_price is null or cast(quantity * unit_price as decimal(38, 12)) <> amount)"
+        "select charge_key, quantity, unit_price, amount from fct_rated_charges "
+        "where substr(charge_id, 1, 1) in ('u', 'e')"
+        " and (unit_price is null or cast(quantity * unit_price as decimal(38, 12)) <> amount)"
     )
     assert wrong == []
 
@@ -126,6 +148,17 @@ def test_usage_without_a_price_is_listed(world: World, rated: Any) -> None:
     reasons = {"price_gap", "model_not_supported", "no_subscription", "unassigned", "missing_fx_rate"}
     assert {reason for _, _, reason in found} == reasons
     assert found == world.unrated_usage()
+
+
+def test_unrated_usage_names_the_seller_it_concerns(rated: Any) -> None:
+    """Fails when what one seller did not price holds the close of all others, or nobody's."""
+    found = rated.rows(
+        "select reason, count(*),"
+        " count(*) filter (seller_id = split_part(coalesce(meter_id, charge_id), '-', 1) || '-seller'),"
+        " count(*) filter (seller_id is null) from fct_unrated_usage where kind = 'usage' group by all"
+    )
+    assert all(told == (rows if reason != "unassigned" else 0) for reason, rows, told, _ in found)
+    assert [nobody == rows for reason, rows, _, nobody in found if reason == "unassigned"] == [True]
 
 
 def test_recurring_charges_equal_the_reference(world: World, rated: Any) -> None:

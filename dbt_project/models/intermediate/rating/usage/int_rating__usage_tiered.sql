@@ -98,23 +98,27 @@ event_priced as (
     from priced
 ),
 
+capped as (
+    select
+        *,
+        least(event_price, coalesce(per_event_maximum, event_price)) as capped_price
+    from event_priced
+),
+
 -- What an event's own minimum adds to its price, and its maximum takes off (negative).
 clamped as (
     select
         *,
         case
             when charge_model = 'percentage' and is_entered
-                then {{ money(
-                    'greatest(least(event_price, coalesce(per_event_maximum, event_price)), '
-                    ~ 'coalesce(per_event_minimum, event_price)) - event_price'
-                ) }}
+                then {{ money('greatest(capped_price, coalesce(per_event_minimum, capped_price)) - event_price') }}
             else 0
         end as event_adjustment
-    from event_priced
+    from capped
 ),
 
 tiered as (
-    select * exclude (paid_before, manner, holds_window, is_first_tier, filled_after, filled_before, event_price)
+    select * exclude (paid_before, manner, holds_window, is_first_tier, filled_after, filled_before, event_price, capped_price)
     from clamped
     where used_quantity <> 0 or tier_quantity <> 0 or (is_entered and flat_fee <> 0)
 )
