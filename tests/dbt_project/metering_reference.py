@@ -107,6 +107,32 @@ def aggregate(meter: Mapping[str, Any], days: Iterable[Day]) -> Decimal | None:
     raise AssertionError(meter)
 
 
+def percentiles(
+    kind: str, chain: Chain, resource: str, samples: Mapping[datetime, Decimal]
+) -> Iterator[tuple[date, Decimal]]:
+    """(day, what it adds) of a 95th percentile: nearest rank over the five minutes heard in an owner's month."""
+    buckets: dict[tuple[str, date], dict[datetime, list[Decimal]]] = defaultdict(lambda: defaultdict(list))
+    heard: dict[tuple[str, date], set[date]] = defaultdict(set)
+    previous: Decimal | None = None
+    for instant in sorted(samples):
+        value, day = samples[instant], chain.day(resource, instant)
+        month = (chain.owner(resource, day) or "unassigned", day.replace(day=1))
+        bucket = instant.replace(minute=instant.minute - instant.minute % 5, second=0, microsecond=0)
+        risen = Decimal(0) if previous is None else value - previous if value >= previous else value
+        buckets[month][bucket].append(risen if kind == "counter" else value)
+        heard[month].add(day)
+        previous = value
+    for month, values in buckets.items():
+        worth = sorted(
+            rounded(EXACT.divide(sum(each, Decimal(0)), Decimal(len(each))))
+            if kind == "gauge"
+            else sum(each, Decimal(0))
+            for each in values.values()
+        )
+        for day in heard[month]:
+            yield day, worth[-(-19 * len(worth) // 20) - 1] if day == max(heard[month]) else Decimal(0)
+
+
 def reads(meter: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     terms = (term.split("=", 1) for term in (meter.get("filter") or "").split(";") if term)
     return all(labels.get(key, "") == value for key, value in terms)
@@ -128,6 +154,10 @@ def metered_usage(
             if name.translate(SERIES_SIGNS) != meter["series"].translate(SERIES_SIGNS) or not reads(meter, named):
                 continue
             dimension = named.get(meter["dimension"], "") if meter.get("dimension") else ""
+            if meter["aggregation"] == "p95":
+                for day, value in percentiles(meter["sample_type"], chain, source, series[source, name, labels]):
+                    sums[day.replace(day=1), meter["meter_id"], source, dimension, day] += value
+                continue
             for day, measured in days.items():
                 value = aggregate(meter, [measured])
                 if value is not None:

@@ -73,6 +73,9 @@ METERS = [
     meter("memory-last", "mem_used", "gauge", "last"),
     meter("jobs", "jobs_done", "delta", "sum", "10"),
     meter("job-reports", "jobs_done", "delta", "count"),
+    meter("job-peaks", "jobs_done", "delta", "p95", "0.5"),
+    meter("memory-p95", "mem_used", "gauge", "p95"),
+    meter("traffic-p95", "net_bytes_recv", "counter", "p95", dimension="inter.face"),
 ]
 SERIES = [
     ("net.bytes_recv", {"inter.face": "eth0", "zone": "a b"}, "counter"),

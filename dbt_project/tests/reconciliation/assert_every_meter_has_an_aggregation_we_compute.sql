@@ -1,4 +1,4 @@
--- Warns of meters that stay without usage: samples are not aggregated as weighted_sum, p95 or unique_count, events not
+-- Warns of meters that stay without usage: samples are not aggregated as weighted_sum or unique_count, events not
 -- as a time-weighted mean.
 {{ config(severity='warn', meta={'dagster': {'ref': {'name': 'stg_catalog__meters'}}}) }}
 with
@@ -13,5 +13,5 @@ select
     aggregation
 from meters
 where
-    (sample_type in ('counter', 'gauge') and aggregation in ('weighted_sum', 'p95', 'unique_count'))
+    (sample_type in ('counter', 'gauge') and aggregation in ('weighted_sum', 'unique_count'))
     or (sample_type in ('delta', 'event') and aggregation = 'mean_time_weighted')

@@ -11,6 +11,10 @@ meters as (
     select * from {{ ref('stg_catalog__meters') }}
 ),
 
+percentiles as (
+    select * from {{ ref('int_metering__sample_percentiles') }}
+),
+
 event_days as (
     select * from {{ ref('int_metering__event_days') }}
 ),
@@ -49,6 +53,7 @@ valued as (
             when 'last' then usage_dated.last_value
             when 'mean_time_weighted'
                 then {{ time_weighted_mean('usage_dated.value_seconds', 'usage_dated.observed_seconds') }}
+            when 'p95' then coalesce(percentiles.percentile, 0)
         end as day_value,
         case meters.aggregation
             when 'max' then max(usage_dated.maximum) over ({{ so_far }})
@@ -60,6 +65,15 @@ valued as (
         end as running_value
     from usage_dated
     inner join meters on usage_dated.meter_id = meters.meter_id
+    left join percentiles
+        on usage_dated.billing_period = percentiles.billing_period
+        and usage_dated.meter_id = percentiles.meter_id
+        and usage_dated.resource_id = percentiles.resource_id
+        and usage_dated.dimension_value = percentiles.dimension_value
+        and usage_dated.owner_party_id = percentiles.owner_party_id
+        and usage_dated.series = percentiles.series
+        and usage_dated.labels = percentiles.labels
+        and usage_dated.usage_date = percentiles.usage_date
     -- A value held past midnight counts on a day without samples, but only for what is weighted by time.
     where
         usage_dated.sample_count > 0
@@ -70,12 +84,13 @@ valued as (
         )
 ),
 
--- What a day adds to the month's value: sums and counts their own, the others the change of the value so far.
+-- What a day adds to the month's value: sums and counts their own, a percentile all of it on its last day, the others the
+-- change of the value so far.
 added as (
     select
         usage_dated.*,
         case
-            when aggregation in ('sum', 'count') then day_value
+            when aggregation in ('sum', 'count', 'p95') then day_value
             else
                 coalesce(case when aggregation = 'last' then day_value else running_value end, 0)
                 - coalesce(
