@@ -40,6 +40,9 @@ PLANS: list[Row] = [
         ("edge-japan", "Edge Japan", "JPY"),
         ("edge-japan-plus", "Edge Japan Plus", "JPY"),
         ("edge-wholesale", "Edge Wholesale", "USD"),
+        ("edge-evaluation", "Edge Evaluation", "USD"),
+        ("edge-europe-evaluation", "Edge Europe Evaluation", "EUR"),
+        ("edge-japan-evaluation", "Edge Japan Evaluation", "JPY"),
     )
 ]
 
@@ -51,7 +54,7 @@ def _charge(charge_id: str, plan: str, name: str, charge_type: str, model: str, 
     return row | {"tax_category": "standard"} | terms
 
 
-CHARGES: list[Row] = [
+PRICED: list[Row] = [
     _charge("basic-base", "edge-basic", "Base fee", "recurring", "flat"),
     _charge(
         "basic-requests", "edge-basic", "Requests", "usage", "per_unit",
@@ -76,6 +79,18 @@ CHARGES: list[Row] = [
     _charge("wholesale-requests", "edge-wholesale", "Requests", "usage", "volume", meter_id="edge-requests"),
     _charge("wholesale-egress", "edge-wholesale", "Egress", "usage", "per_unit", meter_id="edge-egress"),
 ]  # fmt: skip
+
+# What a plan measures but does not sell has a charge at price 0: a plan without one would be an omission that holds the
+# close. Who evaluates, before a subscription begins or after it ends, pays nothing for anything.
+INCLUDED: list[Row] = [
+    _charge(f"{plan['plan_id'].removeprefix('edge-')}-{meter}-included", plan["plan_id"], f"{name}, included", "usage",
+            "per_unit", meter_id=f"edge-{meter}")
+    for plan in PLANS
+    for meter, name in (("requests", "Requests"), ("egress", "Egress"), ("cpu", "CPU"), ("disk", "Disk"))
+    if not any((row["plan_id"], row.get("meter_id")) == (plan["plan_id"], f"edge-{meter}") for row in PRICED)
+]  # fmt: skip
+
+CHARGES = PRICED + INCLUDED
 
 CHARGE_PRICES: list[Row] = [
     {"charge_id": charge, "tier": 1, "unit_price": price} | terms
@@ -105,6 +120,7 @@ CHARGE_PRICES: list[Row] = [
         ("wholesale-requests", "0.0000011", {"lower": "0", "upper": "200000000"}),
         ("wholesale-requests", "0.0000009", {"tier": 2, "lower": "200000000"}),
         ("wholesale-egress", "0.031", {}),
+        *((row["charge_id"], "0", {}) for row in INCLUDED),
     )
 ]
 
@@ -157,6 +173,24 @@ SUBSCRIPTIONS: list[Row] = [
     _subscription("sub-vega", "sakura", "vega", "edge-japan", _NEW_YEAR),
     _subscription("sub-wakaba", "sakura", "wakaba", "edge-japan", date(2026, 2, 27)),
     _subscription("sub-yuzu", "sakura", "yuzu", "edge-japan", _NEW_YEAR),
+    _subscription(
+        "sub-cascade-evaluation", "atlas", "cascade", "edge-evaluation", _NEW_YEAR, end_date=date(2026, 1, 11),
+    ),
+    _subscription("sub-delta-evaluation", "atlas", "delta-labs", "edge-evaluation", date(2026, 3, 21)),
+    _subscription("sub-lindwurm-evaluation", "meridian", "lindwurm", "edge-europe-evaluation", date(2026, 2, 23)),
+    _subscription(
+        "sub-marais-evaluation", "meridian", "marais", "edge-europe-evaluation", _NEW_YEAR, end_date=date(2026, 1, 30),
+    ),
+    _subscription(
+        "sub-piemonte-evaluation", "meridian", "piemonte", "edge-europe-evaluation", _NEW_YEAR,
+        end_date=date(2026, 2, 19),
+    ),
+    _subscription(
+        "sub-umi-evaluation", "sakura", "umi", "edge-japan-evaluation", _NEW_YEAR, end_date=date(2026, 1, 19),
+    ),
+    _subscription(
+        "sub-wakaba-evaluation", "sakura", "wakaba", "edge-japan-evaluation", _NEW_YEAR, end_date=date(2026, 2, 26),
+    ),
     _subscription("sub-wholesale-atlas", "nordwind", "atlas", "edge-wholesale", _NEW_YEAR),
     _subscription("sub-wholesale-meridian", "nordwind", "meridian", "edge-wholesale", _NEW_YEAR),
     _subscription("sub-wholesale-sakura", "nordwind", "sakura", "edge-wholesale", _NEW_YEAR),
