@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
+from dagster_dbt.asset_utils import (
+    DAGSTER_DBT_EXCLUDE_METADATA_KEY,
+    DAGSTER_DBT_SELECT_METADATA_KEY,
+    get_manifest_and_translator_from_dbt_assets,
+    get_subset_selection_for_context,
+)
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from filelock import FileLock
-from packaging.version import Version
 
+from ingestion.faultpoints import reached
+from orchestration import dbt_runner
 from orchestration.exports import Mart
 from orchestration.locks import locked
 from orchestration.period_state import project_files
@@ -32,16 +38,11 @@ from orchestration.settings import DBT_PROJECT, Settings
 
 # What has a month, and everything that reads it: one invocation builds a month, in dbt's own order.
 WITH_MONTH = "config.event_time:billing_period+"
-DBT = str(Path(sys.executable).with_name("dbt"))  # of this environment, on the path or not
 
 LAKE_REFERENCE = dg.AssetKey(["lake", "reference"])
 LAKE_MONTH = dg.AssetKey(["lake", "month"])
 MARTS_OWNER = "team:metering-and-billing"
 Properties = Mapping[str, Any]
-
-
-class DbtFailed(RuntimeError):
-    """The dbt project does not parse: the message is dbt's own."""
 
 
 def layer(properties: Properties) -> str:
@@ -103,17 +104,6 @@ class Translator(DagsterDbtTranslator):
         return super().get_owners(dbt_resource_props) or [MARTS_OWNER]
 
 
-class Dbt(DbtCliResource):
-    """The dbt command line without what dagster-dbt does beside it: 4 CPU-seconds for each invocation."""
-
-    @property
-    def _cli_version(self) -> Version:
-        return Version(version("dbt-core"))  # not by starting `dbt --version`
-
-    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:
-        """Row counts would need it, on a second connection to the file that dbt is writing: none."""
-
-
 def fingerprint(settings: Settings) -> str:
     """Changes when the project's files, dbt, or what its profile reads change: then it is parsed again."""
     digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')} {settings.dbt_environment()}".encode())
@@ -135,68 +125,81 @@ def project(settings: Settings) -> DbtProject:
 
 
 def parse_if_changed(settings: Settings) -> Path:
-    """Parses once under a lock: several code servers start at the same time, and one dbt start costs 6 CPU-seconds."""
+    """Parses where something changed, once under a lock: several code servers start at the same time."""
     target = settings.dbt_target_path
-    target.mkdir(parents=True, exist_ok=True)
     manifest, seal = target / "manifest.json", target / "manifest.fingerprint"
-    with FileLock(target / "manifest.lock", timeout=settings.lock_timeout):
+    with _parsing(settings):
         wanted = fingerprint(settings)
-        if manifest.exists() and seal.exists() and seal.read_text("utf-8") == wanted:
-            return manifest
-        seal.unlink(missing_ok=True)
-        # dbt remembers a relative project folder and then misses its seeds: run inside, with whole paths.
-        # The target is said as Dagster says it: another spelling, and every invocation parses the whole project again.
-        command = [DBT, "--quiet", "parse", "--profiles-dir", str(DBT_PROJECT), "--target-path", str(target)]
-        command += ["--target", settings.dbt_environment()["METERHOUSE_DBT_TARGET"]]
-        environment = {**os.environ, **settings.dbt_environment(), "DBT_LOG_PATH": str(target)}
-        parsed = subprocess.run(
-            command, cwd=DBT_PROJECT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
-        )
-        if parsed.returncode:
-            raise DbtFailed(f"dbt cannot parse {DBT_PROJECT.name}:\n{(parsed.stdout + parsed.stderr).strip()}")
-        seal.write_text(wanted, "utf-8")
+        if not (manifest.exists() and seal.exists() and seal.read_text("utf-8") == wanted):
+            seal.unlink(missing_ok=True)
+            dbt_runner.parse(settings, wanted)
+            seal.write_text(wanted, "utf-8")
     return manifest
+
+
+def _parsing(settings: Settings) -> FileLock:
+    settings.dbt_target_path.mkdir(parents=True, exist_ok=True)
+    return FileLock(settings.dbt_target_path / "manifest.lock", timeout=settings.lock_timeout)
+
+
+def _ended(settings: Settings, words: Sequence[str], name: str) -> dbt_runner.Ended:
+    """Runs dbt alone on the file: none of our own connections may be open meanwhile.
+
+    Its log and compiled SQL go to `<home>/dbt/<name>-<id>`, of which the newest ten are kept.
+    """
+    _forget_old_invocations(settings, keep=9)
+    with _parsing(settings):
+        manifest = dbt_runner.parsed(settings, fingerprint(settings))
+    with locked(settings, "warehouse"):
+        reached("dbt_before")
+        ended = dbt_runner.run(settings, manifest, words, settings.dbt_target_path / f"{name}-{uuid4().hex[:7]}")
+        reached("dbt_after")
+    return ended
+
+
+def built(context: dg.AssetExecutionContext, settings: Settings, words: Sequence[str]) -> Iterator[Any]:
+    """Builds what Dagster selected of a `@dbt_assets`; then yields its materialisations and check results.
+
+    Raises DbtFailed at the end where a model or a blocking test failed; what stands behind it was not built.
+    """
+    manifest, translator, dbt_project = get_manifest_and_translator_from_dbt_assets([context.assets_def])
+    tags = context.op.tags
+    selection, indirect = get_subset_selection_for_context(
+        context=context,
+        manifest=manifest,
+        select=tags.get(DAGSTER_DBT_SELECT_METADATA_KEY),
+        exclude=tags.get(DAGSTER_DBT_EXCLUDE_METADATA_KEY),
+        selector=None,
+        dagster_dbt_translator=translator,
+        current_dbt_indirect_selection_env=None,
+    )
+    chosen = [*selection, *(["--indirect-selection", indirect] if indirect else [])]
+    name = f"{context.op.name}-{context.run_id[:7]}"
+    ended = _ended(settings, ["build", "--exclude-resource-type", "unit_test", *words, *chosen], name)
+    # Only now: Dagster, interrupted, leaves a generator suspended, and with it would stay the lock and dbt at work.
+    for event in ended.events:
+        message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
+        yield from message.to_default_asset_events(manifest, translator, context, None, dbt_project)
+    ended.raise_on_failure()
 
 
 def build_tables(settings: Settings, marts: Sequence[str], month: date) -> None:
     """Builds the tables of a month that lead to these marts, in a warehouse that has every view; raises DbtFailed."""
-    target = parse_if_changed(settings).parent
-    command = [DBT, "--quiet", "run", "--profiles-dir", str(DBT_PROJECT), "--target-path", str(target)]
-    command += ["--target", settings.dbt_environment()["METERHOUSE_DBT_TARGET"], "--select"]
-    command += [f"+{mart},config.materialized:{kind}" for mart in marts for kind in ("incremental", "table")]
-    command += ["--event-time-start", f"{month}", "--event-time-end", f"{months_after(month, 1)}"]
-    environment = {**os.environ, **settings.dbt_environment(), "DBT_LOG_PATH": str(target)}
-    with locked(settings, "warehouse"):
-        built = subprocess.run(
-            command, cwd=DBT_PROJECT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
-        )
-    if built.returncode:
-        raise DbtFailed(f"{month:%Y-%m} could not be rated:\n{(built.stdout + built.stderr).strip()}")
+    chosen = [f"+{mart},config.materialized:{kind}" for mart in marts for kind in ("incremental", "table")]
+    months = ["--event-time-start", f"{month}", "--event-time-end", f"{months_after(month, 1)}"]
+    _ended(settings, ["--log-level", "none", "run", "--select", *chosen, *months], "tables").raise_on_failure()
 
 
 def failed_checks(settings: Settings) -> list[str]:
     """Runs every data test again, of all months; returns the names of those that block. Raises DbtFailed."""
-    target = parse_if_changed(settings).parent
-    results = target / "checks"
-    command = [DBT, "--quiet", "test", "--select", "test_type:data", "--profiles-dir", str(DBT_PROJECT)]
-    command += ["--target-path", str(target), "--target", settings.dbt_environment()["METERHOUSE_DBT_TARGET"]]
-    environment = {**os.environ, **settings.dbt_environment(), "DBT_LOG_PATH": str(results)}
-    with locked(settings, "warehouse"):
-        (target / "run_results.json").unlink(missing_ok=True)
-        tested = subprocess.run(
-            command, cwd=DBT_PROJECT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
-        )
-        if not (target / "run_results.json").exists():
-            raise DbtFailed(f"the checks could not be run:\n{(tested.stdout + tested.stderr).strip()}")
-        outcome = json.loads((target / "run_results.json").read_text("utf-8"))
-    bad = [test["unique_id"].split(".")[2] for test in outcome["results"] if test["status"] in ("fail", "error")]
-    return sorted(bad) or ([] if tested.returncode == 0 else ["dbt test"])
+    ended = _ended(settings, ["--log-level", "none", "test", "--select", "test_type:data"], "checks")
+    return sorted(outcome.node.name for outcome in ended.outcomes() if outcome.status in ("fail", "error"))
 
 
-def forget_old_invocations(settings: Settings, keep: int = 10) -> None:
+def _forget_old_invocations(settings: Settings, keep: int) -> None:
     """Each invocation leaves a folder of compiled SQL and logs below the target path: keeps the newest."""
-    folders = [path for path in settings.dbt_target_path.glob("*_models-*") if path.is_dir()]
-    for folder in sorted(folders, key=lambda path: path.stat().st_mtime)[:-keep]:
+    folders = [path for path in settings.dbt_target_path.glob("*-*") if path.is_dir()]
+    for folder in sorted(folders, key=lambda path: path.stat().st_mtime)[: -keep or None]:
         shutil.rmtree(folder, ignore_errors=True)  # another process may be forgetting the same one
 
 

@@ -172,12 +172,22 @@ def _steps_run(settings: Settings, steps: list[Step], tell: Tell) -> list[Outcom
                 tags={PROCESS_TAG: str(os.getpid())},
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
+            if _was_interrupted(result):
+                raise KeyboardInterrupt
             outcomes.append(_outcome(result, name, reason, time.monotonic() - started))
             if not result.success:
                 with warehouse.opened(settings) as connection:
                     outcomes[-1].failing_rows = tables.failing_rows(connection, outcomes[-1].failed_checks)
                 break
     return outcomes
+
+
+def _was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Ctrl-C or a termination: Dagster catches it, ends its run as failed, and comes back."""
+    from dagster._core.events import RunFailureReason
+
+    ended = [event.job_failure_data for event in result.all_events if event.is_failure and event.is_job_event]
+    return any(data.failure_reason == RunFailureReason.UNEXPECTED_TERMINATION for data in ended)
 
 
 def _outcome(result: dg.ExecuteInProcessResult, name: str, reason: str, seconds: float) -> Outcome:

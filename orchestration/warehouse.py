@@ -87,7 +87,7 @@ def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
         "autoinstall_known_extensions": False,
         "extension_directory": str(settings.extensions),
     }
-    # A dbt that outlived its killed parent keeps the file until it notices: wait for it, then say so.
+    # A reader outside the house (a notebook, a BI tool) keeps the file for itself: wait for it, then say so.
     patience = time.monotonic() + settings.lock_timeout
     while True:
         try:
