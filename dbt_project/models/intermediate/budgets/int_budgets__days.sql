@@ -1,5 +1,10 @@
 -- One row per budget and day of its month up to the last one known: what was spent to date, in the budget's currency,
 -- and what the last four weeks say about a day. Days after the last known one have no row: nothing is claimed of them.
+{%- set budget_days -%}
+partition by billing_period, budget_id, party_id, scope, scope_value order by budget_date
+{%- endset -%}
+{%- set to_date = budget_days ~ ' rows between unbounded preceding and current row' -%}
+{%- set four_weeks = budget_days ~ ' rows between 27 preceding and current row' %}
 with
 
 budgets as (
@@ -161,7 +166,11 @@ filled as (
         measured.unconverted_currency,
         measured.amount as spent,
         case
-            when calendar.budget_date >= min(measured.spend_date) over budget_days
+            when calendar.budget_date >= min(measured.spend_date) over (
+                partition by
+                    calendar.budget_id, calendar.party_id, calendar.scope, calendar.scope_value,
+                    calendar.billing_period
+            )
                 then coalesce(measured.amount, 0)
         end as known_amount,
         case when calendar.budget_date >= calendar.billing_period then coalesce(measured.amount, 0) else 0 end
@@ -174,11 +183,6 @@ filled as (
         and calendar.scope_value = measured.scope_value
         and calendar.billing_period = measured.billing_period
         and calendar.budget_date = measured.spend_date
-    window
-        budget_days as (
-            partition by
-                calendar.budget_id, calendar.party_id, calendar.scope, calendar.scope_value, calendar.billing_period
-        )
 ),
 
 accumulated as (
@@ -195,26 +199,15 @@ accumulated as (
         currency,
         thresholds,
         {{ money('month_amount') }} as daily_amount,
-        {{ money('sum(month_amount) over to_date') }} as actual_to_date,
+        {{ money('sum(month_amount) over (' ~ to_date ~ ')') }} as actual_to_date,
         max(unconverted_currency) over (
             partition by billing_period, budget_id, party_id, scope, scope_value
         ) as unconverted_currency,
-        {{ money('sum(known_amount) over four_weeks') }} as four_weeks_amount,
-        count(known_amount) over four_weeks as four_weeks_days,
-        {{ money('min(known_amount) over four_weeks') }} as smallest_daily_amount,
-        {{ money('max(known_amount) over four_weeks') }} as largest_daily_amount
+        {{ money('sum(known_amount) over (' ~ four_weeks ~ ')') }} as four_weeks_amount,
+        count(known_amount) over ({{ four_weeks }}) as four_weeks_days,
+        {{ money('min(known_amount) over (' ~ four_weeks ~ ')') }} as smallest_daily_amount,
+        {{ money('max(known_amount) over (' ~ four_weeks ~ ')') }} as largest_daily_amount
     from filled
-    window
-        to_date as (
-            partition by billing_period, budget_id, party_id, scope, scope_value
-            order by budget_date
-            rows between unbounded preceding and current row
-        ),
-        four_weeks as (
-            partition by billing_period, budget_id, party_id, scope, scope_value
-            order by budget_date
-            rows between 27 preceding and current row
-        )
 ),
 
 days as (
