@@ -38,7 +38,11 @@ class Rule:
         return {key: None if value == "" else value for key, value in named.items()}
 
     def takes(self, account: str, service: str, kind: str) -> bool:
-        return self.account in ("", account) and self.service in ("", service) and self.category in ("", kind)
+        return (
+            self.account in ("", account.partition("#")[0])
+            and self.service in ("", service)
+            and self.category in ("", kind)
+        )
 
 
 def share_charges(

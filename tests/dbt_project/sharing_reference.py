@@ -1,5 +1,5 @@
 """Sharing once more in plain Python and Decimal, from money.md section 4 and without SQL: what each account carries in
-the views real and standalone, and who owes whom. Starts from the bill's lines, like allocation_reference.py."""
+each of the five views, and who owes whom. Starts from the bill's lines, like allocation_reference.py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ Party = Callable[[str, date], str]  # customer of an account on a day
 class Shared:
     """Amounts by (period, payer, account, currency); transfers by (period, payer, from, to, mechanism, currency)."""
 
+    billed: dict[Key, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     effective: dict[Key, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    owner: dict[Key, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     real: dict[Key, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     standalone: dict[Key, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     transfers: dict[Key, tuple[Decimal, Decimal]] = field(default_factory=dict)
@@ -69,6 +71,8 @@ def share(lines: Iterable[Line], net_payers: set[str], benefits: Mapping[str, st
         owner = (arn.split(":")[4] if arn else "") or user
         cost = effective_cost(line, payer in net_payers)
         account = owner if kind in FEES else user
+        shared.billed[month, payer, user, currency] += line["line_item_unblended_cost"]
+        shared.owner[month, payer, owner if kind in COVERED | FEES else user, currency] += cost
         shared.effective[month, payer, account, currency] += cost
         shared.standalone[month, payer, account, currency] += cost
         if kind not in COVERED or owner == user:

@@ -3,14 +3,17 @@ and what holds a month."""
 
 from __future__ import annotations
 
+import json
 import random
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from allocation_reference import control_totals, random_bill
+from allocation_reference import control_totals, effective_cost, random_bill
+from assignment_reference import Owned, assign, party_of
 from shared_charges_reference import Rule, share_charges
 from sharing_reference import settle, share, split, spread
 from tiers_reference import PriceList, Tier, rerate
@@ -18,6 +21,7 @@ from tiers_reference import PriceList, Tier, rerate
 JANUARY, FEBRUARY, MID_JANUARY = date(2026, 1, 1), date(2026, 2, 1), date(2026, 1, 16)
 BILL = "aws_cur__line_items"
 CUSTOMERS = ("alpha", "beta", "gamma")
+VIEWS = ("billed", "effective", "owner", "real", "standalone")
 BENEFITS = ("owner", "payer", "pro_rata")
 VOLUME_BENEFITS = ("as_billed", "pro_rata", "payer")
 
@@ -34,6 +38,24 @@ LISTS = (
     PriceList("AmazonEC2", _tiers("0.1", "0.09"), usage_type="BoxUsage", pool="boxes", currency="USD"),
     PriceList("AmazonEC2", _tiers("7"), currency="EUR"),
 )
+
+
+# Tags and cost categories that give usage inside accounts away; in mid-January one changes hands, one starts.
+TAG_OWNERS = (
+    Owned("aws_tag", "user:team=web", "alpha", end=MID_JANUARY),
+    Owned("aws_tag", "user:team=web", "gamma", start=MID_JANUARY),
+    Owned("aws_tag", "user:team=a=b", "beta"),
+    Owned("aws_tag", "project=x", "alpha", start=MID_JANUARY),
+    Owned("aws_cost_category", "Unit=shop", "beta"),
+)
+
+
+def _tagged(line: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+    """The line with tags: of nobody, of somebody, of a key nobody assigns by, several at once, or none."""
+    tags = {"user:team": chance.choice(["web", "a=b", "gone"]), "project": chance.choice("xy"), "Name": "n"}
+    given = {key: value for key, value in tags.items() if chance.random() < 0.2}
+    unit = {"Unit": chance.choice(["shop", "gone"])} if chance.random() < 0.15 else None
+    return line | {"resource_tags": (given and json.dumps(given)) or None, "cost_category": unit and json.dumps(unit)}
 
 
 def _under(line: dict[str, Any], payer: str, other: str) -> dict[str, Any]:
@@ -57,12 +79,12 @@ def _rules(payer: str, bills: list[list[dict[str, Any]]]) -> list[Rule]:
 @pytest.fixture(scope="module")
 def generated(scratch_warehouse):
     """Eighteen payers in two months, each term of sharing on six of them, accounts of three customers (some changing
-    hands in mid-January, some of nobody), every second payer on the net basis, volume tiers on each term,
-    charges shared by four rules; then the same bills under other payer
+    hands in mid-January, some of nobody), parts of them given away by tags and cost categories, every second payer on
+    the net basis, volume tiers on each term, charges shared by four rules; then the same bills under other payer
     ids (one digit more), shuffled. One build."""
     chance = random.Random(7)
     bills = [
-        (payer, random_bill(400 + seed, payer, month, lines=60 + 10 * seed))
+        (payer, [_tagged(line, chance) for line in random_bill(400 + seed, payer, month, lines=60 + 10 * seed)])
         for seed in range(18)
         for payer in [f"0000000{seed:05d}"]
         for month in (JANUARY, FEBRUARY)
@@ -75,21 +97,20 @@ def generated(scratch_warehouse):
     net = {payer for payer in benefits if int(payer[:12]) % 2}
 
     accounts = sorted({line["line_item_usage_account_id"] for line in lines} | {"999999999999"})
-    owners: dict[str, list[tuple[date, date, str]]] = defaultdict(list)
+    owners = list(TAG_OWNERS)
     for account in accounts:
         first, second = chance.choice(CUSTOMERS), chance.choice(CUSTOMERS)
         if chance.random() < 0.2:
             continue
+        spans = [Owned("aws_account", account, first)]
         if chance.random() < 0.3:
-            spans = [(date(1900, 1, 1), MID_JANUARY, first), (MID_JANUARY, date(9999, 12, 31), second)]
-        else:
-            spans = [(date(1900, 1, 1), date(9999, 12, 31), first)]
-        owners[account] = spans
+            spans = [replace(spans[0], end=MID_JANUARY), Owned("aws_account", account, second, start=MID_JANUARY)]
+        owners += spans
         if account.startswith("0000000"):
-            owners[account + "9"] = spans
+            owners += [replace(span, resource=account + "9") for span in spans]
 
     def party(account: str, day: date) -> str:
-        return next((name for start, end, name in owners[account] if start <= day < end), f"account {account}")
+        return party_of(account, day, owners) or f"account {account}"
 
     rules = [
         rule
@@ -111,16 +132,12 @@ def generated(scratch_warehouse):
                 for rule in rules
                 for row in (rule.row(), _under(rule.row(), rule.payer, rule.payer + "9"))
             ],
-            "catalog__resource_owners": [
-                {"resource_kind": "aws_account", "resource_id": account, "party_id": name} | recorded
-                | {"valid_from": start, "valid_to": end}
-                for account, spans in owners.items()
-                for start, end, name in spans
-            ],
+            "catalog__resource_owners": [owner.row() | recorded for owner in owners],
             "delivery_totals": control_totals(lines + again),
         }
     )  # fmt: skip
     warehouse.build("+fct_account_costs +fct_sharing_settlement +int_rating__costs_assigned", "2026-01", "2026-03")
+    lines = assign(lines, owners)
     reference = share(lines, net, benefits, party)
     pro_rata = {payer for payer, benefit in benefits.items() if benefit == "pro_rata"}
     rerate(reference, lines, LISTS, net, volumes, party, pro_rata)
@@ -128,27 +145,32 @@ def generated(scratch_warehouse):
     settle(reference)
     moved = share_charges(reference, lines, net, rules)
     for (month, payer, _, _, account, _, _, _, currency), amount in moved.items():
-        for view in (reference.effective, reference.real, reference.standalone):
+        for view in (reference.effective, reference.owner, reference.real, reference.standalone):
             view[month, payer, account, currency] += amount
-    return warehouse, reference, moved
+    return warehouse, reference, moved, lines, net
 
 
 def accounts_seen(warehouse, view: str, digits: int = 12) -> dict[tuple[Any, ...], Decimal]:
+    """Amounts by period, payer, account or part of one, and currency."""
     rows = warehouse.rows(
-        """select billing_period, payer_account_id, sub_account_id, currency, sum(amount) from fct_account_costs
-        where cost_view = ? and length(payer_account_id) = ? group by all""",
+        f"""select billing_period, payer_account_id, {_part("sub_account_id", "assigned_by")}, currency, sum(amount)
+        from fct_account_costs where cost_view = ? and length(payer_account_id) = ? group by all""",
         view,
         digits,
     )
     return {tuple(key): amount for *key, amount in rows if amount}
 
 
+def _part(account: str, assigned_by: str) -> str:
+    return f"{account} || case {assigned_by} when '-' then '' else '#' || {assigned_by} end"
+
+
 @pytest.mark.dbt
-@pytest.mark.parametrize("view", ["effective", "real", "standalone"])
+@pytest.mark.parametrize("view", VIEWS)
 def test_every_account_carries_what_the_reference_says(generated, view):
     """Fails when sharing is settled or a customer is seen alone otherwise than money.md section 4 says; the build
     before it fails when a view does not sum, or real is not effective + paid - received."""
-    warehouse, reference, _ = generated
+    warehouse, reference, *_ = generated
     expected = {key: amount for key, amount in getattr(reference, view).items() if amount}
     found = accounts_seen(warehouse, view)
     assert {key: (found.get(key), expected.get(key)) for key in found.keys() ^ expected.keys()} == {}
@@ -158,9 +180,10 @@ def test_every_account_carries_what_the_reference_says(generated, view):
 @pytest.mark.dbt
 def test_who_owes_whom_is_what_the_reference_says(generated):
     """Fails when a transfer has another amount, direction or mechanism, is missing, or one too many is there."""
-    warehouse, reference, _ = generated
+    warehouse, reference, *_ = generated
     rows = warehouse.rows(
-        """select billing_period, payer_account_id, from_account_id, to_account_id, mechanism, currency, amount,
+        f"""select billing_period, payer_account_id, {_part("from_account_id", "from_assigned_by")},
+        {_part("to_account_id", "to_assigned_by")}, mechanism, currency, amount,
         lent_amount from fct_sharing_settlement where length(payer_account_id) = 12"""
     )
     assert {row[:6]: row[6:] for row in rows} == reference.transfers
@@ -171,9 +194,10 @@ def test_who_owes_whom_is_what_the_reference_says(generated):
 @pytest.mark.parametrize("view", ["effective", "owner", "real", "standalone"])
 def test_shared_charges_move_as_the_reference_moves_them(generated, view):
     """Fails when a rule takes, splits or passes on a charge otherwise than money.md section 4 says, in any view."""
-    warehouse, _, moved = generated
+    warehouse, _, moved, *_ = generated
     rows = warehouse.rows(
-        """select billing_period, payer_account_id, allocation_rule_id, origin_account_id, sub_account_id, service_name,
+        f"""select billing_period, payer_account_id, allocation_rule_id,
+        {_part("origin_account_id", "origin_assigned_by")}, {_part("sub_account_id", "assigned_by")}, service_name,
         sku_id, charge_category, currency, amount from fct_account_costs
         where component = 'shared' and cost_view = ? and length(payer_account_id) = 12""",
         view,
@@ -186,17 +210,58 @@ def test_shared_charges_move_as_the_reference_moves_them(generated, view):
 
 
 @pytest.mark.dbt
-@pytest.mark.parametrize("view", ["effective", "real", "standalone"])
+@pytest.mark.parametrize("view", VIEWS)
 def test_the_order_of_the_rows_decides_nothing(generated, view):
     """Fails when shuffled lines of the same month, under another payer's id, give other costs (fault 52). The other
     ids sort like the first ones, because ties go by key."""
     warehouse, *_ = generated
 
     shuffled = {
-        (period, payer[:12], account[:12], currency): amount
+        (period, payer[:12], account.replace(payer, payer[:12]), currency): amount
         for (period, payer, account, currency), amount in accounts_seen(warehouse, view, 13).items()
     }
     assert shuffled == accounts_seen(warehouse, view)
+
+
+@pytest.mark.dbt
+@pytest.mark.parametrize("view", ["billed", "effective", "owner", "real"])
+def test_every_view_sums_to_the_payers_total(generated, view):
+    """Fails when a view of a payer's month loses or adds a digit, or amounts of two currencies meet (fault 52)."""
+    warehouse, _, _, lines, net = generated
+    expected: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
+    for line in lines:
+        payer, printed = line["bill_payer_account_id"], line["line_item_unblended_cost"]
+        amount = printed if view == "billed" else effective_cost(line, payer in net)
+        expected[line["billing_period"], payer, line["line_item_currency_code"]] += amount
+    found: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
+    for (period, payer, _, currency), amount in accounts_seen(warehouse, view).items():
+        found[period, payer, currency] += amount
+    assert found == expected
+    assert min(found.values()) < 0 < max(found.values())  # totals that are negative split, too
+
+
+@pytest.mark.dbt
+def test_what_is_borrowed_of_a_commitment_is_lent(generated):
+    """Fails when borrowers and the owner of a commitment carry different amounts or quantities on a day, or what
+    accounts paid and received does not net to zero (fault 52)."""
+    warehouse, *_ = generated
+    sides = {
+        component: warehouse.rows(
+            """select billing_period, payer_account_id, commitment_discount_id, charge_date, service_name, sku_id,
+            currency, sum(amount), sum(quantity) from fct_account_costs where cost_view = ? and component = ?
+            group by all having sum(amount) <> 0 or sum(quantity) <> 0 order by all""",
+            view,
+            component,
+        )
+        for view, component in (("effective", "borrowed"), ("owner", "lent"))
+    }
+    assert sides["borrowed"] == sides["lent"] != []
+    settled = warehouse.rows(
+        """select billing_period, payer_account_id, currency,
+        sum(case cost_view when 'real' then amount else -amount end)
+        from fct_account_costs where cost_view in ('real', 'effective') group by all"""
+    )
+    assert {amount for *_, amount in settled} == {0}
 
 
 @pytest.mark.dbt

@@ -5,6 +5,7 @@ select
     billing_period,
     payer_account_id,
     sub_account_id,
+    assigned_by,
     vendor,
     service_name,
     sku_id,
@@ -16,6 +17,7 @@ select
     currency,
     cost_view,
     origin_account_id,
+    origin_assigned_by,
     allocation_rule_id,
     count(*) as row_count
 from {{ ref('fct_account_costs') }}

@@ -3,7 +3,7 @@
 with
 
 lines as (
-    select * from {{ ref('int_allocation__lines_classified') }}
+    select * from {{ ref('int_allocation__lines_assigned') }}
 ),
 
 types as (

@@ -68,7 +68,7 @@ sources_{{ step }} as (
         and rules.step_number = {{ step }}
         and rules.match_service in (balances.service_name, 'ANY')
         and rules.match_charge_category in (balances.charge_category, 'ANY')
-        and rules.match_account in (balances.account_id, 'ANY')
+        and rules.match_account in ({{ part_account('balances.account_id') }}, 'ANY')
     group by all
     having sum(balances.amount) <> 0
 ),

@@ -14,7 +14,6 @@ terms as (
 
 owners as (
     select * from {{ ref('stg_catalog__resource_owners') }}
-    where resource_kind = 'aws_account'
 ),
 
 -- Covered usage and its negations meet here: only together do they have a price and an effective cost.
@@ -56,13 +55,9 @@ termed as (
         and last_day(borrowed.billing_period) >= terms.valid_from
         and last_day(borrowed.billing_period) < terms.valid_to
     left join owners as borrowers
-        on borrowed.from_account_id = borrowers.resource_id
-        and borrowed.charge_date >= borrowers.valid_from
-        and borrowed.charge_date < borrowers.valid_to
+        on {{ owns_part('borrowers', 'borrowed.from_account_id', 'borrowed.charge_date') }}
     left join owners as lenders
-        on borrowed.to_account_id = lenders.resource_id
-        and borrowed.charge_date >= lenders.valid_from
-        and borrowed.charge_date < lenders.valid_to
+        on {{ owns_part('lenders', 'borrowed.to_account_id', 'borrowed.charge_date') }}
 ),
 
 -- A customer that lends and borrows on one day might have used its own: standalone is then an upper bound for it.

@@ -26,7 +26,6 @@ metered as (
 
 owners as (
     select * from {{ ref('stg_catalog__resource_owners') }}
-    where resource_kind = 'aws_account'
 ),
 
 ruled_payers as (
@@ -144,9 +143,7 @@ driven_members as (
         ) as account_count
     from members
     left join owners
-        on members.account_id = owners.resource_id
-        and last_day(members.billing_period) >= owners.valid_from
-        and last_day(members.billing_period) < owners.valid_to
+        on {{ owns_part('owners', 'members.account_id', 'last_day(members.billing_period)') }}
     where members.method = 'driver'
 ),
 

@@ -4,7 +4,7 @@
 with
 
 lines as (
-    select * from {{ ref('int_allocation__lines_classified') }}
+    select * from {{ ref('int_allocation__lines_assigned') }}
 ),
 
 prices as (
@@ -18,7 +18,6 @@ terms as (
 
 owners as (
     select * from {{ ref('stg_catalog__resource_owners') }}
-    where resource_kind = 'aws_account'
 ),
 
 -- A list is a pool of several SKUs, or else one match of the catalog; only one with several tiers can be pooled.
@@ -102,9 +101,7 @@ owned as (
         {{ vendor_amount('sum(matched.effective_amount)') }} as effective_amount
     from matched
     left join owners
-        on matched.account_id = owners.resource_id
-        and matched.last_date >= owners.valid_from
-        and matched.last_date < owners.valid_to
+        on {{ owns_part('owners', 'matched.account_id', 'matched.last_date') }}
     where matched.tier_count > 1
     group by all
 ),

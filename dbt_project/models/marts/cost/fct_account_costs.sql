@@ -1,4 +1,4 @@
--- One row per month, payer, account, service, SKU, day, charge category, component, commitment and cost view.
+-- One row per month, payer, account (or part of it that a tag assigns), service, SKU, day, charge category, component, commitment and cost view.
 -- Per payer and month `billed` sums to the vendor's bill, every other view but `standalone` to its amortised cost, to the
 -- last decimal. Works on groups of the bill's lines; what is shared between accounts is added in rows of its own.
 -- depends_on: {{ ref('int_allocation__bill_totaled') }} (the yardstick of the reconciliation tests, built first)
@@ -94,7 +94,7 @@ summed as (
         cost_view,
         pricing_unit,
         currency,
-        '-' as origin_account_id,
+        '-' as origin_part,
         '-' as allocation_rule_id,
         cast(null as varchar) as allocation_method,
         cast(null as decimal(38, 12)) as allocation_ratio,
@@ -109,10 +109,10 @@ summed as (
 
 -- Who gains by a transfer is credited; who pays it in no usage row of its own is charged.
 settled as (
-    select *, to_account_id as sub_account_id, from_account_id as origin_account_id, -amount as settled_amount
+    select *, to_account_id as sub_account_id, from_account_id as origin_part, -amount as settled_amount
     from transfers
     union all
-    select *, from_account_id as sub_account_id, to_account_id as origin_account_id, amount as settled_amount
+    select *, from_account_id as sub_account_id, to_account_id as origin_part, amount as settled_amount
     from transfers
     where commitment_discount_id = '-'
 ),
@@ -131,7 +131,7 @@ settlements as (
         'real' as cost_view,
         pricing_unit,
         currency,
-        origin_account_id,
+        origin_part,
         '-' as allocation_rule_id,
         cast(null as varchar) as allocation_method,
         cast(null as decimal(38, 12)) as allocation_ratio,
@@ -159,7 +159,7 @@ allocated as (
         cost_views.cost_view,
         '-' as pricing_unit,
         shared.currency,
-        shared.origin_account_id,
+        shared.origin_account_id as origin_part,
         shared.allocation_rule_id,
         shared.allocation_method,
         shared.allocation_ratio,
@@ -190,7 +190,8 @@ costs as (
         billing_period as service_period,
         charge_date,
         payer_account_id,
-        sub_account_id,
+        {{ part_account('sub_account_id') }} as sub_account_id,
+        {{ part_assigned_by('sub_account_id') }} as assigned_by,
         'aws' as vendor,
         service_name,
         sku_id,
@@ -204,7 +205,8 @@ costs as (
         amount,
         currency,
         cast(line_count as bigint) as line_count,
-        origin_account_id,
+        {{ part_account('origin_part') }} as origin_account_id,
+        {{ part_assigned_by('origin_part') }} as origin_assigned_by,
         allocation_rule_id,
         allocation_method,
         allocation_ratio,

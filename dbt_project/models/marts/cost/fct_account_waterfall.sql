@@ -74,14 +74,14 @@ shared as (
 ),
 
 settled as (
-    select billing_period, payer_account_id, from_account_id as account_id, currency, 5 as step_number,
-        mechanism || '_paid' as step, commitment_discount_id, to_account_id as other_account_id,
+    select billing_period, payer_account_id, {{ part_account('from_account_id') }} as account_id, currency, 5 as step_number,
+        mechanism || '_paid' as step, commitment_discount_id, {{ part_account('to_account_id') }} as other_account_id,
         '-' as allocation_rule_id, false as is_subtotal, sum(amount) as amount
     from transfers
     group by all
     union all
-    select billing_period, payer_account_id, to_account_id as account_id, currency, 5 as step_number,
-        mechanism || '_received' as step, commitment_discount_id, from_account_id as other_account_id,
+    select billing_period, payer_account_id, {{ part_account('to_account_id') }} as account_id, currency, 5 as step_number,
+        mechanism || '_received' as step, commitment_discount_id, {{ part_account('from_account_id') }} as other_account_id,
         '-' as allocation_rule_id, false as is_subtotal, sum(-amount) as amount
     from transfers
     group by all

@@ -55,8 +55,12 @@ unrated as (
         cast(null as varchar) as seller_id,
         cast(null as varchar) as buyer_id,
         payer_account_id,
-        {{ account_resource_kind('vendor') }} as resource_kind,
-        account_id as resource_id,
+        case assigned_by
+            when '-' then {{ account_resource_kind('vendor') }} else split_part(assigned_by, ':', 1)
+        end as resource_kind,
+        case assigned_by
+            when '-' then account_id else substring(assigned_by, position(':' in assigned_by) + 1)
+        end as resource_id,
         cast(null as varchar) as meter_id,
         cast(null as varchar) as subscription_id,
         cast(null as varchar) as charge_id,
@@ -122,19 +126,19 @@ unrated as (
         cast(null as varchar) as buyer_id,
         payer_account_id,
         'aws_account' as resource_kind,
-        from_account_id as resource_id,
+        {{ part_account('from_account_id') }} as resource_id,
         cast(null as varchar) as meter_id,
         cast(null as varchar) as subscription_id,
         cast(null as varchar) as charge_id,
         cast(null as varchar) as dimension_value,
-        'aws/' || from_account_id || '/' || service_name || '/' || sku_id || '/Usage' as charge_key,
+        'aws/' || {{ part_account('from_account_id') }} || '/' || service_name || '/' || sku_id || '/Usage' as charge_key,
         'missing_on_demand_price' as reason,
         cast(sum(quantity) as decimal(38, 12)) as quantity,
         pricing_unit as unit,
         {{ money('sum(effective_cost)') }} as amount,
         currency
     from borrowed
-    group by billing_period, payer_account_id, from_account_id, service_name, sku_id, pricing_unit, currency
+    group by billing_period, payer_account_id, {{ part_account('from_account_id') }}, service_name, sku_id, pricing_unit, currency
     union all
     select
         service_period as billing_period,

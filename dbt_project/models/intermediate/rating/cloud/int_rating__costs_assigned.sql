@@ -1,6 +1,6 @@
 -- Account costs grouped as early as they can be: days between two changes of the catalog are one segment, components
--- and commitments of a charge key are one row. Each row knows its owner and the party its payer belongs to; an account
--- nobody owns belongs to the party `unassigned`. Everything after works on these groups.
+-- and commitments of a charge key are one row. Each row knows its owner and the party its payer belongs to; an account,
+-- or a part of one that a tag assigns, that nobody owns belongs to the party `unassigned`. Everything after works on these groups.
 with
 
 account_costs as (
@@ -39,6 +39,7 @@ grouped as (
         segments.segment_start,
         account_costs.payer_account_id,
         coalesce(account_costs.sub_account_id, account_costs.payer_account_id) as account_id,
+        coalesce(account_costs.assigned_by, '-') as assigned_by,
         account_costs.vendor,
         account_costs.service_name,
         account_costs.sku_id,
@@ -64,8 +65,11 @@ owned as (
         payers.party_id as root_party_id
     from grouped
     left join owners
-        on {{ account_resource_kind('grouped.vendor') }} = owners.resource_kind
-        and grouped.account_id = owners.resource_id
+        on owners.resource_kind || ':' || owners.resource_id
+        = case grouped.assigned_by
+            when '-' then {{ account_resource_kind('grouped.vendor') }} || ':' || grouped.account_id
+            else grouped.assigned_by
+        end
         and {{ valid_on('owners', 'grouped.segment_start') }}
     left join payers
         on grouped.payer_account_id = payers.payer_id
@@ -80,7 +84,7 @@ numbered as (
         row_number() over (
             partition by billing_period
             order by
-                service_period, segment_start, payer_account_id, account_id, vendor, service_name, sku_id,
+                service_period, segment_start, payer_account_id, account_id, assigned_by, vendor, service_name, sku_id,
                 charge_category, cost_view, currency, has_list_cost
         ) as cost_id
     from owned

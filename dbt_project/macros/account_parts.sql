@@ -1,0 +1,30 @@
+{#- Parts of an account. Where a tag or cost category gives usage to somebody else than the account's owner, that part is
+    counted as an account of its own, `<account>#<resource kind>:<key=value>`; the rest of the account keeps its plain id.
+    Vendors' account ids have no `#`. -#}
+
+{#- The vendor's account of a part. -#}
+{% macro part_account(part) -%}
+    split_part({{ part }}, '#', 1)
+{%- endmacro %}
+
+{#- What gives the part away, `<resource kind>:<key=value>`; '-' for the account itself. -#}
+{% macro part_assigned_by(part) -%}
+    case when position('#' in {{ part }}) > 0 then substring({{ part }}, position('#' in {{ part }}) + 1) else '-' end
+{%- endmacro %}
+
+{#- Join condition: the row of resource_owners that says whose an AWS account's part is on a day. -#}
+{% macro owns_part(owners, part, day) -%}
+    (
+        {{ owners }}.resource_kind || ':' || {{ owners }}.resource_id
+        = case
+            when position('#' in {{ part }}) > 0 then substring({{ part }}, position('#' in {{ part }}) + 1)
+            else 'aws_account:' || {{ part }}
+        end
+        and {{ valid_on(owners, day) }}
+    )
+{%- endmacro %}
+
+{#- The kinds of resource_owners that name usage inside accounts. -#}
+{% macro tag_kinds() -%}
+    ('aws_tag', 'aws_cost_category')
+{%- endmacro %}
