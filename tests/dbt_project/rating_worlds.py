@@ -27,10 +27,10 @@ RATES = {
 
 COST_COLUMNS = {
     "billing_period": "date", "service_period": "date", "charge_date": "date", "payer_account_id": "varchar",
-    "sub_account_id": "varchar", "vendor": "varchar", "service_name": "varchar", "sku_id": "varchar",
-    "charge_category": "varchar", "component": "varchar", "commitment_discount_id": "varchar", "cost_view": "varchar",
-    "quantity": "decimal(38,18)", "pricing_unit": "varchar", "list_cost": "decimal(38,18)", "amount": "decimal(38,18)",
-    "currency": "varchar",
+    "sub_account_id": "varchar", "assigned_by": "varchar", "vendor": "varchar", "service_name": "varchar",
+    "sku_id": "varchar", "charge_category": "varchar", "component": "varchar", "commitment_discount_id": "varchar",
+    "cost_view": "varchar", "quantity": "decimal(38,18)", "pricing_unit": "varchar", "list_cost": "decimal(38,18)",
+    "amount": "decimal(38,18)", "currency": "varchar",
 }  # fmt: skip
 USAGE_COLUMNS = {
     "billing_period": "date", "service_period": "date", "meter_id": "varchar", "resource_kind": "varchar",

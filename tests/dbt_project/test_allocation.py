@@ -218,7 +218,8 @@ def real_bill(scratch_warehouse, outside_data):
                 f"""select line_item_line_item_type, line_item_usage_account_id,
                 cast(line_item_unblended_cost as varchar), cast(reservation_effective_cost as varchar),
                 cast(reservation_unused_recurring_fee as varchar),
-                cast(reservation_unused_amortized_upfront_fee_for_billing_period as varchar)
+                cast(reservation_unused_amortized_upfront_fee_for_billing_period as varchar),
+                cast(pricing_public_on_demand_cost as varchar)
                 from '{folder}/{name}2018-WorkshopCUR-00001.snappy.parquet'"""
             ).fetchall()
             for name in ("Oct", "Nov")
@@ -270,15 +271,27 @@ def test_a_real_shared_reservation_is_told_apart_by_account(real_bill, month):
     assert (("effective", PAYER, "borrowed") in found, ("owner", BORROWER, "lent") in found) == (False, False)
 
     sums = defaultdict(Decimal)
-    for kind, account, unblended, effective, recurring, upfront in printed[month]:
+    for kind, account, unblended, effective, recurring, upfront, on_demand in printed[month]:
         amortised = {"DiscountedUsage": exact(effective), "RIFee": exact(recurring) + exact(upfront)}
         sums["billed"] += exact(unblended)
         sums["effective"] += amortised.get(kind, exact(unblended))
         sums["fee"] += exact(unblended) if kind == "RIFee" else 0
         sums["on_demand", account] += exact(unblended) if kind == "Usage" else 0
+        sums["covered", account] += exact(on_demand) if kind == "DiscountedUsage" else 0
     assert len(printed[month]) == lines
     assert near(sums["fee"], fee)
     for view, total in (("billed", "billed"), ("effective", "effective"), ("owner", "effective")):
         assert sum(amount for (seen, *_), amount in found.items() if seen == view) == sums[total]
     for account in (PAYER, BORROWER):
         assert found["effective", account, "on_demand"] == sums["on_demand", account]
+
+    # What it borrowed at its on-demand price, the difference to the owner; alone, what was lent is unused.
+    price, lent = sums["covered", BORROWER], found["owner", PAYER, "lent"]
+    carried = defaultdict(Decimal)
+    for (view, account, _), amount in found.items():
+        carried[view, account] += amount
+    assert (found["real", BORROWER, "borrowed"], found["real", PAYER, "settlement"]) == (price, lent - price)
+    assert carried["real", BORROWER] == carried["effective", BORROWER] - lent + price
+    assert carried["real", PAYER] == carried["effective", PAYER] + lent - price
+    assert carried["standalone", BORROWER] == carried["effective", BORROWER] - lent + price
+    assert carried["standalone", PAYER] == carried["effective", PAYER] + lent
