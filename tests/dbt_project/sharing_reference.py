@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 from allocation_reference import COVERED, FEES, Key, Line, charge_day, effective_cost
@@ -114,3 +114,29 @@ def settle(shared: Shared) -> None:
     for (month, payer, sender, receiver, _, currency), (amount, _) in shared.transfers.items():
         shared.real[month, payer, sender, currency] += amount
         shared.real[month, payer, receiver, currency] -= amount
+
+
+def lent_and_borrowed(lines: Iterable[Line], party: Party) -> dict[Key, tuple[bool, bool]]:
+    """By (period, payer, day, borrower, owner), where they are of two customers: whether the borrowing customer lent,
+    and the lending one borrowed, in an hour of that day."""
+    hours: dict[Key, set[datetime | None]] = defaultdict(set)
+    shared: dict[Key, tuple[Key, Key]] = {}
+    for line in lines:
+        user, day = line["line_item_usage_account_id"], charge_day(line)
+        arn = line.get("reservation_reservation_a_r_n") or line.get("savings_plan_savings_plan_a_r_n")
+        owner = (arn.split(":")[4] if arn else "") or user
+        borrower, lender = party(user, day), party(owner, day)
+        if line["line_item_line_item_type"] not in COVERED or borrower == lender:
+            continue
+        starts, ends = line["line_item_usage_start_date"], line.get("line_item_usage_end_date")
+        hour = starts.replace(minute=0) if ends and ends - starts <= timedelta(hours=1) else None
+        where = (line["billing_period"], line["bill_payer_account_id"], day)
+        hours["borrowed", *where, borrower].add(hour)
+        hours["lent", *where, lender].add(hour)
+        shared[(*where, user, owner)] = ((*where, borrower), (*where, lender))
+
+    def both(customer: Key) -> bool:
+        lent, borrowed = hours["lent", *customer], hours["borrowed", *customer]
+        return bool(lent and borrowed and (lent & borrowed or None in lent | borrowed))
+
+    return {key: (both(borrower), both(lender)) for key, (borrower, lender) in shared.items()}

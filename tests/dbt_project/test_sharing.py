@@ -15,7 +15,7 @@ import pytest
 from allocation_reference import control_totals, effective_cost, random_bill
 from assignment_reference import Owned, assign, party_of
 from shared_charges_reference import Rule, share_charges
-from sharing_reference import settle, share, split, spread
+from sharing_reference import lent_and_borrowed, settle, share, split, spread
 from tiers_reference import PriceList, Tier, rerate
 
 JANUARY, FEBRUARY, MID_JANUARY = date(2026, 1, 1), date(2026, 2, 1), date(2026, 1, 16)
@@ -147,7 +147,7 @@ def generated(scratch_warehouse):
     for (month, payer, _, _, account, _, _, _, currency), amount in moved.items():
         for view in (reference.effective, reference.owner, reference.real, reference.standalone):
             view[month, payer, account, currency] += amount
-    return warehouse, reference, moved, lines, net
+    return warehouse, reference, moved, lines, net, lent_and_borrowed(lines, party)
 
 
 def accounts_seen(warehouse, view: str, digits: int = 12) -> dict[tuple[Any, ...], Decimal]:
@@ -227,7 +227,7 @@ def test_the_order_of_the_rows_decides_nothing(generated, view):
 @pytest.mark.parametrize("view", ["billed", "effective", "owner", "real"])
 def test_every_view_sums_to_the_payers_total(generated, view):
     """Fails when a view of a payer's month loses or adds a digit, or amounts of two currencies meet (fault 52)."""
-    warehouse, _, _, lines, net = generated
+    warehouse, _, _, lines, net, _ = generated
     expected: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
     for line in lines:
         payer, printed = line["bill_payer_account_id"], line["line_item_unblended_cost"]
@@ -262,6 +262,19 @@ def test_what_is_borrowed_of_a_commitment_is_lent(generated):
         from fct_account_costs where cost_view in ('real', 'effective') group by all"""
     )
     assert {amount for *_, amount in settled} == {0}
+
+
+@pytest.mark.dbt
+def test_who_lends_and_borrows_in_an_hour_is_an_upper_bound(generated):
+    """Fails when an hour, its customers or a line without hours is told apart otherwise than the reference does."""
+    warehouse, *_, expected = generated
+    rows = warehouse.rows(
+        """select distinct billing_period, payer_account_id, charge_date, from_account_id, to_account_id,
+        borrower_lends_too, lender_borrows_too from intermediate.int_allocation__commitments_borrowed
+        where is_across_customers and length(payer_account_id) = 12"""
+    )
+    assert {row[:5]: row[5:] for row in rows} == expected
+    assert len({row[5:] for row in rows}) == 4  # neither, either, both
 
 
 @pytest.mark.dbt
@@ -357,7 +370,7 @@ def test_a_missing_price_holds_the_month_and_is_named(small):
 
 
 @pytest.mark.dbt
-def test_a_customer_that_lends_and_borrows_on_a_day_is_flagged(small):
+def test_a_customer_that_lends_and_borrows_in_an_hour_is_flagged(small):
     """Fails when standalone does not say where it is an upper bound, says so of others, or a customer's own accounts
     count as strangers."""
     warehouse, _ = small

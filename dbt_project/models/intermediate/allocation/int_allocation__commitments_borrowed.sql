@@ -8,6 +8,11 @@ groups as (
     where effective_component = 'used' and owner_account_id <> usage_account_id
 ),
 
+lines as (
+    select * from {{ ref('int_allocation__lines_assigned') }}
+    where charge_category = 'Usage' and commitment_kind is not null
+),
+
 terms as (
     select * from {{ ref('int_allocation__payer_terms_tiled') }}
 ),
@@ -60,24 +65,73 @@ termed as (
         on {{ owns_part('lenders', 'borrowed.to_account_id', 'borrowed.charge_date') }}
 ),
 
--- A customer that lends and borrows on one day might have used its own: standalone is then an upper bound for it.
-lenders_of_the_day as (
-    select distinct billing_period, payer_account_id, charge_date, to_customer_id as customer_id
+across_customers as (
+    select distinct
+        billing_period, payer_account_id, charge_date, from_account_id, to_account_id, from_customer_id, to_customer_id
     from termed
     where is_across_customers
 ),
 
-borrowers_of_the_day as (
-    select distinct billing_period, payer_account_id, charge_date, from_customer_id as customer_id
-    from termed
-    where is_across_customers
+-- A customer that lends and borrows in one hour might have used its own: standalone is then an upper bound for it.
+days_both_ways as (
+    select distinct lending.billing_period, lending.payer_account_id, lending.charge_date
+    from across_customers as lending
+    inner join across_customers as borrowing
+        on lending.billing_period = borrowing.billing_period
+        and lending.payer_account_id = borrowing.payer_account_id
+        and lending.charge_date = borrowing.charge_date
+        and lending.to_customer_id = borrowing.from_customer_id
+),
+
+-- The groups know the day; the hours are in the lines, which are read once more where there is such a day, else not.
+-- A line longer than an hour (or of unknown length) counts for every hour of its day.
+accounts_by_hour as (
+    select
+        lines.billing_period,
+        lines.payer_account_id,
+        lines.charge_date,
+        lines.usage_account_id as from_account_id,
+        {{ arn_account('lines.commitment_discount_id') }} as to_account_id,
+        case
+            when datediff('second', lines.charge_period_start, lines.charge_period_end) <= 3600
+                then date_trunc('hour', lines.charge_period_start)
+        end as usage_hour
+    from lines
+    inner join days_both_ways
+        on lines.billing_period = days_both_ways.billing_period
+        and lines.payer_account_id = days_both_ways.payer_account_id
+        and lines.charge_date = days_both_ways.charge_date
+    group by all
+),
+
+customers_by_hour as (
+    select
+        across_customers.billing_period,
+        across_customers.payer_account_id,
+        across_customers.charge_date,
+        across_customers.from_customer_id,
+        across_customers.to_customer_id,
+        accounts_by_hour.usage_hour
+    from accounts_by_hour
+    inner join across_customers
+        on accounts_by_hour.billing_period = across_customers.billing_period
+        and accounts_by_hour.payer_account_id = across_customers.payer_account_id
+        and accounts_by_hour.charge_date = across_customers.charge_date
+        and accounts_by_hour.from_account_id = across_customers.from_account_id
+        and accounts_by_hour.to_account_id = across_customers.to_account_id
+    group by all
 ),
 
 both_ways as (
-    select lenders_of_the_day.*
-    from lenders_of_the_day
-    inner join borrowers_of_the_day
-        using (billing_period, payer_account_id, charge_date, customer_id)
+    select distinct
+        lending.billing_period, lending.payer_account_id, lending.charge_date, lending.to_customer_id as customer_id
+    from customers_by_hour as lending
+    inner join customers_by_hour as borrowing
+        on lending.billing_period = borrowing.billing_period
+        and lending.payer_account_id = borrowing.payer_account_id
+        and lending.charge_date = borrowing.charge_date
+        and lending.to_customer_id = borrowing.from_customer_id
+        and coalesce(lending.usage_hour = borrowing.usage_hour, true)
 ),
 
 flagged as (

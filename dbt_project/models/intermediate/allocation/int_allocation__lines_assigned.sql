@@ -4,7 +4,7 @@
 -- Only the columns that allocation needs: DuckDB reads every column that a union lists.
 {%- set columns = [
     'billing_period', 'payer_account_id', 'service_name', 'sku_id', 'usage_type', 'region_id', 'charge_date',
-    'pricing_unit', 'currency', 'line_item_type', 'charge_category', 'commitment_kind', 'commitment_discount_id',
+    'charge_period_start', 'charge_period_end',    'pricing_unit', 'currency', 'line_item_type', 'charge_category', 'commitment_kind', 'commitment_discount_id',
     'billed_cost', 'effective_cost', 'billed_quantity', 'effective_quantity', 'list_cost', 'contracted_cost',
 ] %}
 with
