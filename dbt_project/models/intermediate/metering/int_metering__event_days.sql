@@ -15,27 +15,41 @@ balances as (
     billing_period, meter_id, resource_kind, resource_id, dimension_value, owner_party_id, aggregation, scale, unit
 {%- endset %}
 
-first_seen as (
-    select
-        *,
-        row_number() over (partition by {{ series }}, value_text order by occurred_at, record_id) = 1 as is_new_in_month
-    from events
-),
-
+-- What only some aggregations read is worked out for their events alone: most events are counted or summed, and to
+-- order or weigh 1.5 million of them, too, took eight seconds of nine.
 days as (
     select
         {{ series }},
         usage_date,
         cast(sum(value) as decimal(38, 12)) as total,
         max(value) as maximum,
-        max_by(value, cast(occurred_at as varchar) || record_id) as last_value,
+        max_by(
+            value, case when aggregation = 'last' then cast(occurred_at as varchar) || record_id end
+        ) as last_value,
         cast(count(*) as decimal(38, 12)) as event_count,
-        cast(count(distinct value_text) as decimal(38, 12)) as unique_in_day,
-        cast(count(case when is_new_in_month then value_text end) as decimal(38, 12)) as new_in_month,
         {{ time_weighted_mean(
-            'cast(sum(cast(value * remaining_seconds as decimal(38, 12))) as decimal(38, 12))',
+            "cast(sum(case when aggregation = 'weighted_sum' then cast(value * remaining_seconds as decimal(38, 12)) end)"
+            ~ ' as decimal(38, 12))',
             'max(period_seconds)'
         ) }} as weighted_total
+    from events
+    group by {{ series }}, usage_date
+),
+
+first_seen as (
+    select
+        *,
+        row_number() over (partition by {{ series }}, value_text order by occurred_at, record_id) = 1 as is_new_in_month
+    from events
+    where aggregation = 'unique_count'
+),
+
+unique_values as (
+    select
+        {{ series }},
+        usage_date,
+        cast(count(distinct value_text) as decimal(38, 12)) as unique_in_day,
+        cast(count(case when is_new_in_month then value_text end) as decimal(38, 12)) as new_in_month
     from first_seen
     group by {{ series }}, usage_date
 ),
@@ -71,13 +85,14 @@ percentiles as (
 valued as (
     select
         days.*,
+        unique_values.new_in_month,
         case days.aggregation
             when 'sum' then days.total
             when 'count' then days.event_count
             when 'weighted_sum' then days.weighted_total
             when 'max' then days.maximum
             when 'last' then days.last_value
-            when 'unique_count' then days.unique_in_day
+            when 'unique_count' then unique_values.unique_in_day
             when 'p95' then coalesce(percentiles.percentile, 0)
         end as day_value,
         case days.aggregation
@@ -97,6 +112,14 @@ valued as (
         and days.dimension_value = percentiles.dimension_value
         and days.owner_party_id = percentiles.owner_party_id
         and days.usage_date = percentiles.usage_date
+    left join unique_values
+        on days.billing_period = unique_values.billing_period
+        and days.meter_id = unique_values.meter_id
+        and days.resource_kind = unique_values.resource_kind
+        and days.resource_id = unique_values.resource_id
+        and days.dimension_value = unique_values.dimension_value
+        and days.owner_party_id = unique_values.owner_party_id
+        and days.usage_date = unique_values.usage_date
 ),
 
 added as (

@@ -75,8 +75,13 @@ owned as (
         {{ json_text('dated.data', "'group'") }} as group_id,
         dated.value,
         dated.value_text,
-        {{ multiply('coalesce(case when dated.aggregation = \'count\' then 1 else dated.value end, 0)', 'dated.scale') }}
-            as quantity,
+        -- Most scales are 1, and the exact product costs more than the rest of the row.
+        case
+            when dated.scale = 1
+                then cast(coalesce(case when dated.aggregation = 'count' then 1 else dated.value end, 0) as decimal(38, 12))
+            else
+                {{ multiply('coalesce(case when dated.aggregation = \'count\' then 1 else dated.value end, 0)', 'dated.scale') }}
+        end as quantity,
         try_cast({{ json_text('dated.data', "'amount'") }} as decimal(38, 12)) as event_amount,
         dated.remaining_seconds,
         dated.period_seconds,
