@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -69,3 +69,10 @@ def by_month(good: pl.DataFrame, rejected: pl.DataFrame) -> Iterator[Rows]:
     month = pl.col("occurred_at").dt.strftime("%Y-%m").alias("_month")
     for (period,), part in good.with_columns(month).group_by("_month", maintain_order=True):
         yield Rows(period=str(period), good=part.drop("_month"), rejected=rejected.clear())
+
+
+def is_text(value: Any) -> bool:
+    """Whether a JSON member is a text that a column can hold: without NUL, and without halves of a surrogate pair."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)

@@ -18,7 +18,7 @@ import polars as pl
 from ingestion.contracts import REJECTED_SCHEMA, Contract, cast
 from ingestion.deliveries import Found, Rows
 from ingestion.sources.edge_samples import refusal
-from ingestion.sources.event_files import by_month, find_files, numbered_lines
+from ingestion.sources.event_files import by_month, find_files, is_text, numbered_lines
 
 if TYPE_CHECKING:
     from ingestion.deliveries import Terms
@@ -113,7 +113,7 @@ def named_texts(event: dict[str, Any], plan: Plan) -> tuple[dict[str, str | None
             value = (properties if is_nested else event).get(name)
             if value is None or value == UNKNOWN_NUMBER or value == "":
                 continue
-            if not _is_text(value):
+            if not is_text(value):
                 blamed = blamed or column
             elif value.isspace():
                 continue
@@ -125,13 +125,6 @@ def named_texts(event: dict[str, Any], plan: Plan) -> tuple[dict[str, str | None
                 found = UNKNOWN
         texts[column] = found
     return texts, blamed
-
-
-def _is_text(value: Any) -> bool:
-    """Not nested, no truth value, no NaN; nothing that UTF-8 cannot hold, and no NUL."""
-    if not isinstance(value, str) or "\0" in value:
-        return False
-    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _as_iso(frame: pl.DataFrame) -> pl.DataFrame:

@@ -72,6 +72,8 @@ def test_an_event_keeps_its_digits_its_subject_and_its_data() -> None:
         (line(data=[1]), "data_is_no_object", "data"),
         (line(data={"value": 1e40}), "too_many_digits", "value"),
         (line().replace("10.1", "NaN"), "not_finite", "data"),
+        (line(id="\ud800"), "not_a_text", None),
+        (line(data={"value": "\udfff"}), "not_a_text", None),
     ],
 )
 def test_a_line_that_is_no_event_names_its_fault(text: str, reason: str, column: str | None) -> None:
