@@ -1,7 +1,7 @@
 """The waterfall behind one invoice line, by keys in the marts (money.md section 11). Only selects; nothing is computed.
 
 line -> rated charge -> edges above -> allocated cost -> vendor lines        -> delivered files
-                     -> metered usage                 -> samples of a meter  -> delivered files
+                     -> metered usage                 -> samples or events   -> delivered files
                      -> commitment or adjustment      -> charges of its scope in its term
 """
 
@@ -178,6 +178,32 @@ def _usage(walk: Walk, charges: Sequence[Row]) -> None:
     )
     if not metered:
         return
+    resources = sorted({row["resource_id"] for row in metered})
+    is_by_event = walk.connection.execute(
+        "select count(*) from intermediate.int_metering__events_metered where billing_period = ? and meter_id = ?"
+        " and list_contains(?, resource_id)",
+        [charge["billing_period"], plan[0]["meter_id"], resources],
+    ).fetchone()
+    if is_by_event and is_by_event[0]:
+        # What an event says of persons is in its file; here it has its id.
+        _files(
+            walk,
+            "events",
+            "select delivered.source_file, delivered.source_row, delivered.delivery_id, events.record_id,"
+            " events.resource_id, events.occurred_at, events.quantity"
+            " from intermediate.int_metering__events_metered as events"
+            " join (select source || '/' || event_id as record_id, occurred_at, source_file, source_row, delivery_id"
+            " from lake.cloudevents__events union all"
+            " select 'wso2/' || event_id as record_id, occurred_at, source_file, source_row, delivery_id"
+            " from lake.wso2__events) as delivered"
+            " on delivered.record_id = events.record_id and delivered.occurred_at = events.occurred_at"
+            " where events.billing_period = ? and events.meter_id = ? and list_contains(?, events.resource_id)"
+            " order by events.occurred_at, delivered.source_file, delivered.source_row",
+            charge["billing_period"],
+            plan[0]["meter_id"],
+            resources,
+        )
+        return
     # A day's usage of the seller's zone may hold samples of the neighbouring UTC days; a counter's step needs the
     # sample before it.
     days = [row["usage_date"] for row in metered]
@@ -191,7 +217,7 @@ def _usage(walk: Walk, charges: Sequence[Row]) -> None:
         " where list_contains(?, samples.source) and samples.sampled_at >= ? and samples.sampled_at < ?"
         " order by samples.sampled_at, samples.source_file, samples.source_row",
         plan[0]["meter_id"],
-        sorted({row["resource_id"] for row in metered}),
+        resources,
         min(days) - timedelta(days=1),
         max(days) + timedelta(days=2),
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -261,3 +263,13 @@ def test_api_usage_equals_a_second_telling_of_it_whatever_the_order_of_arrival(
     ).fetchall() == [(3, 0)]
     unassigned = "select distinct resource_kind from fct_unrated_usage where reason = 'unassigned' order by 1"
     assert marts.execute(unassigned).fetchall() == [("api_application",), ("api_consumer",)]
+
+    line = marts.execute("select line_id from fct_invoice_lines where buyer_id = 'w-app-owner'").fetchone()
+    marts.close()
+    assert line
+    command = [sys.executable, "-m", "orchestration.cli", "explain", line[0], "--json"]
+    told_back = subprocess.run(
+        [*command, "--home", str(tmp_path / "home")], capture_output=True, text=True, timeout=120, check=True
+    ).stdout
+    assert ["api/wso2/worked/events.ndjson.gz" in told_back, "wso2/w1" in told_back] == [True, True]
+    assert "kim@carbon.super" not in told_back
