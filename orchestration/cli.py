@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from orchestration import cli_budgets, cli_explain, cli_ledger
+from orchestration import cli_budgets, cli_explain, cli_ledger, cli_reports
 from orchestration.console import (
     CODES,
     AsJson,
@@ -43,6 +43,7 @@ application = typer.Typer(
 application.add_typer(cli_budgets.application)
 application.add_typer(cli_ledger.application)
 application.add_typer(cli_explain.application)
+application.add_typer(cli_reports.application)
 
 
 @application.command(

@@ -4,7 +4,7 @@ The only place that decides it. A mart says in its YAML (`config.meta.party_rows
 
     seller, buyer       a row of an edge: the party or one below it sells, or the party itself buys
     party               the column names the party the row belongs to
-    account, day        the column names an account (or several do); its owner on that day (else the month's last) counts
+    account, day        the column (or several) names an account; its owner on that day, else the month's last, counts
     vendor              column with the vendor: parties reached through agreements for other vendors do not count
     sellers_only        columns a mere buyer must not see (what its seller pays): null
     undisclosed         columns that may name a stranger's account (itself or in an ARN): shown where it is an own one
@@ -100,14 +100,18 @@ def exported_marts(settings: Settings) -> list[Exported]:
 def open_marts(exports: Path, marts: Sequence[Exported], party: str | None) -> duckdb.DuckDBPyConnection:
     """A database in memory in which each mart is a view of the rows of the party, of all rows where it is None.
 
+    Beside the marts stand `site_party` (one row) and `money_formats` (currency, and how its amounts are shown).
     Raises BadSetting where nothing is exported or nobody has the party's id.
     """
     connection = duckdb.connect(config={"threads": 2, "autoinstall_known_extensions": False})
     for mart in marts:
         _show_all(connection, exports, mart)
-    connection.execute("create table currencies (currency varchar, minor_unit integer)")
-    currencies = [(each.code, each.exponent) for each in Currency if each.exponent is not None]
-    connection.executemany("insert into currencies values (?, ?)", currencies)
+    connection.execute("create table site_party as select cast(? as varchar) as party_id", [party])
+    formats = [
+        (each.code, "#,##0" + f".{'0' * each.exponent}".rstrip(".")) for each in Currency if each.exponent is not None
+    ]
+    connection.execute("create table money_formats (currency varchar, fmt varchar)")
+    connection.executemany("insert into money_formats values (?, ?)", formats)
     if party is not None:
         _find_scope(connection, marts, party)
     for mart in marts:
@@ -124,10 +128,12 @@ def _show_all(connection: duckdb.DuckDBPyConnection, exports: Path, mart: Export
         source = f"read_parquet({_texts(files)}, union_by_name = true)"
         present = {row[0] for row in connection.execute(f"describe select * from {source}").fetchall()}
     columns = ", ".join(
-        f'cast({_name(name) if name in present else "null"} as {kind}) as {_name(name)}'
+        f"cast({_name(name) if name in present else 'null'} as {kind}) as {_name(name)}"
         for name, kind in mart.columns.items()
     )
-    connection.execute(f"create view all_{mart.name} as select {columns}" + (f" from {source}" if files else " limit 0"))
+    connection.execute(
+        f"create view all_{mart.name} as select {columns}" + (f" from {source}" if files else " limit 0")
+    )
 
 
 def _find_scope(connection: duckdb.DuckDBPyConnection, marts: Sequence[Exported], party: str) -> None:
@@ -186,9 +192,8 @@ def selection(mart: Exported, party: str) -> str:
                 f" then {column} else '{HIDDEN}' end"
             )
         shown.append(f"{column} as {_name(name)}")
-    return (
-        f"select {', '.join(shown)} from all_{mart.name} as mart where "
-        + ("false" if "nobody" in rule or not conditions else " or ".join(conditions))
+    return f"select {', '.join(shown)} from all_{mart.name} as mart where " + (
+        "false" if "nobody" in rule or not conditions else " or ".join(conditions)
     )
 
 
