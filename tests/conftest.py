@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -27,6 +29,28 @@ def outside_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the outside data folder is absent: set METERHOUSE_SHARED_DATA to where it lies")
     return folder
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRun:
+    """The sample world, run once: its home, to be read and never changed, and its truth."""
+
+    home: Path
+    truth: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def sample_run(tmp_path_factory: pytest.TempPathFactory) -> SampleRun:
+    """January to March of a sample world through the command; its tests share the group `sample_world`."""
+    from samples.__main__ import build
+    from tests.orchestration.command import meterhouse
+
+    folder, periods = tmp_path_factory.mktemp("sample"), ["2026-01", "2026-02", "2026-03"]
+    truth = build(folder / "inbox", seed=11, periods=periods)
+    named = [argument for period in periods for argument in ("--period", period)]
+    variables = {"METERHOUSE_INBOX": str(folder / "inbox"), "METERHOUSE_NOW": "2026-04-05T00:00:00Z"}
+    meterhouse(folder / "home", "run", *named, **variables)
+    return SampleRun(folder / "home", truth)
 
 
 @pytest.fixture(scope="session")

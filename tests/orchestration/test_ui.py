@@ -17,19 +17,10 @@ from typing import Any
 
 import pytest
 
+from tests.browser import chromium, need_chromium
 from tests.orchestration.command import environment
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("tiny_world")]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def free_port() -> int:
@@ -41,8 +32,7 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def served(first_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a UI over a copy of the first run's home."""
-    if not CHROMIUM:
-        pytest.skip("no chromium here: apt-get install chromium, and the browser tests run")
+    need_chromium()
     folder = tmp_path_factory.mktemp("ui")
     shutil.copytree(first_run.parent, folder, dirs_exist_ok=True)
     port = free_port()
@@ -74,14 +64,10 @@ def served(first_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def page(served: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1800, "height": 1000})
         page.set_default_timeout(60_000)
         yield page
-        browser.close()
 
 
 def test_the_graph_reads_from_left_to_right_as_the_flow(page: Any, served: str, tmp_path: Path) -> None:

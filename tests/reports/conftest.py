@@ -1,0 +1,108 @@
+"""One site of the sample world for all tests of a worker; building its pages takes a minute, its rows a second."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from orchestration.serving import server
+from orchestration.settings import Settings
+from orchestration.site import Site, build_site
+from tests.browser import chromium, need_chromium
+from tests.conftest import SampleRun
+
+
+@pytest.fixture(scope="session")
+def built(sample_run: SampleRun) -> Site:
+    """The site of all parties. Without node or its packages the tests fail: `make pages` installs them."""
+    return build_site(Settings(home=sample_run.home))
+
+
+@pytest.fixture(scope="session")
+def mart(sample_run: SampleRun) -> Callable[..., list[tuple[Any, ...]]]:
+    """`mart("select … from fct_invoices")` asks the exported marts."""
+    connection = duckdb.connect()
+    for folder in (sample_run.home / "warehouse" / "exports").iterdir():
+        connection.execute(
+            f"create view {folder.name} as from read_parquet('{folder}/*.parquet', union_by_name = true)"
+        )
+    return lambda query, *parameters: connection.execute(query, list(parameters)).fetchall()
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[[Path], str]]:
+    """`serve(folder)` gives the address of a folder on loopback."""
+    running = []
+
+    def start(folder: Path) -> str:
+        running.append(server(folder, 0))
+        threading.Thread(target=running[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{running[-1].server_port}"
+
+    yield start
+    for each in running:
+        each.shutdown()
+        each.server_close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    need_chromium()
+    with chromium() as opened:
+        yield opened
+
+
+class Visit:
+    """A page in the browser that keeps what went wrong: console errors, failed loads, requests to the outside."""
+
+    def __init__(self, browser: Any, address: str, width: int = 1280) -> None:
+        self.address = address
+        self.page = browser.new_page(viewport={"width": width, "height": 900})
+        self.page.set_default_timeout(90_000)
+        self.wrong: list[str] = []
+        self.page.on("console", lambda said: self.wrong.append(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("response", lambda answer: self.wrong.append(answer.url) if answer.status >= 400 else None)
+        self.page.on("request", self._inside)
+        self.page.on("dialog", lambda dialog: (self.wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
+
+    def _inside(self, request: Any) -> None:
+        if not request.url.startswith((self.address, "data:", "blob:")):
+            self.wrong.append(f"outside: {request.url}")
+
+    def open(self, path: str) -> None:
+        """Goes there and waits until the queries have answered."""
+        self.page.goto(self.address + path)
+        self.page.locator("article h1").first.wait_for()
+        self.page.wait_for_load_state("networkidle")
+
+    def figure(self, title: str) -> str:
+        """The big number under a title, once it is there."""
+        shown = self.page.locator(f"xpath=//article//p[normalize-space()='{title}']/following-sibling::div[1]").first
+        shown.wait_for()
+        return shown.inner_text().strip()
+
+    def rows(self, table: int = 0) -> list[list[str]]:
+        """Cells of a table of the page."""
+        body = self.page.locator("article table").nth(table)
+        body.locator("tbody tr").first.wait_for()
+        return [row.locator("td").all_inner_texts() for row in body.locator("tbody tr").all()]
+
+
+@pytest.fixture
+def visit(browser: Any, built: Site, serve: Callable[[Path], str]) -> Iterator[Callable[..., Visit]]:
+    """`visit()` opens the site of all parties, `visit(folder, width)` another one or a phone."""
+    opened: list[Visit] = []
+
+    def start(folder: Path = built.folder, width: int = 1280) -> Visit:
+        opened.append(Visit(browser, serve(folder), width))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.page.close()

@@ -1,0 +1,223 @@
+"""The site of the sample world in a real browser, with no way out of 127.0.0.1."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import duckdb
+import pytest
+
+from orchestration.settings import Settings
+from orchestration.site import Site, build_site, page_addresses
+from tests.conftest import SampleRun
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("sample_world")]
+DESKTOP, PHONE = 1280, 390
+Mart = Callable[..., list[tuple[Any, ...]]]
+
+
+def number(text: str) -> Decimal:
+    return Decimal(text.replace(",", "").replace("−", "-"))
+
+
+def shown(amount: Decimal, digits: int) -> Decimal:
+    """The amount as a page may show it: with its currency's digits."""
+    return amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+
+
+def an_invoice(mart: Mart) -> tuple[str, str]:
+    """Id of the invoice with the most lines, and of its largest line."""
+    query = "select invoice_id, max_by(line_id, amount) from fct_invoice_lines group by 1 order by count(*) desc, 1"
+    return mart(query)[0]
+
+
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+def test_every_page_renders_fits_and_asks_nothing_outside(
+    visit: Any, built: Site, mart: Mart, width: int, tmp_path: Path
+) -> None:
+    """Fails when a page shows an error, logs one, is wider than the screen, or asks anything but its own server."""
+    seen = visit(width=width)
+    manifest = json.loads((built.folder / "api" / "pagesManifest.json").read_text("utf-8"))
+    addresses = sorted(page_addresses(manifest))
+    assert len(addresses) >= 8
+    invoice, line = an_invoice(mart)
+    chosen = {"/invoice": f"/invoice/?id={quote(invoice)}", "/line": f"/line/?id={quote(line)}"}
+    for address in addresses:
+        seen.open(chosen.get(address, address))
+        text = seen.page.locator("article").inner_text()
+        assert "undefined" not in text and "NaN" not in text, address
+        assert seen.page.locator("article").get_by_text(re.compile(r"\bError\b")).count() == 0, address
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= width, address
+        seen.page.screenshot(path=str(tmp_path / f"{address.strip('/') or 'overview'}.png"), full_page=True)
+    assert not seen.wrong
+
+
+def test_the_overview_shows_what_a_party_is_charged(visit: Any, mart: Mart) -> None:
+    """Fails when consumption of the newest month or of the one before is not the sum of the party's rated charges."""
+    seen = visit()
+    for buyer, currency, digits in (("umi", "JPY", 0), ("apex", "USD", 2)):
+        months = dict(
+            mart(
+                "select strftime(service_period, '%Y-%m'), sum(amount) from fct_rated_charges"
+                " where buyer_id = ? and currency = ? group by all",
+                buyer,
+                currency,
+            )
+        )
+        newest, before = sorted(months, reverse=True)[:2]
+        seen.open(f"/?party={quote(f'{buyer}/{currency}', safe='')}")
+        assert number(seen.figure(f"Consumed in {newest}, {currency}")) == shown(months[newest], digits)
+        assert number(seen.figure("The month before")) == shown(months[before], digits)
+
+
+def test_an_account_shows_its_waterfall_and_settlement(visit: Any, mart: Mart) -> None:
+    """Fails when billed, effective or real of an account, or a transfer, is not what the marts hold."""
+    month, account = mart(
+        "select max(service_period), from_account_id from fct_sharing_settlement group by 2 order by 1 desc, 2"
+    )[0]
+    steps = dict(
+        mart(
+            "select step, amount from fct_account_waterfall"
+            " where is_subtotal and billing_period = ? and account_id = ?",
+            month,
+            account,
+        )
+    )
+    (transfers,) = mart(
+        "select count(*), sum(amount) from fct_sharing_settlement where service_period = ?"
+        " and ? in (from_account_id, to_account_id)",
+        month,
+        account,
+    )
+    seen = visit()
+    seen.open(f"/accounts/?id={account}")
+    assert number(seen.figure("Billed, USD")) == shown(steps["billed"], 2)
+    assert number(seen.figure("Effective")) == shown(steps["effective"], 2)
+    assert number(seen.figure("Real")) == shown(steps["real"], 2)
+    settled = seen.rows(1)
+    assert len(settled) == transfers[0]
+    assert abs(sum(number(row[3]) for row in settled) - transfers[1]) <= Decimal("0.005") * transfers[0]
+
+
+def test_invoices_can_be_filtered_and_walked_down_to_a_charge(visit: Any, mart: Mart) -> None:
+    """Fails when totals of a month or of a chosen seller differ from the mart, or a row leads to another invoice."""
+
+    def totals(seller: str) -> dict[str, Decimal]:
+        query = (
+            "select currency, sum(total_amount) from fct_invoices where seller_id like ? and invoice_period ="
+            " (select max(invoice_period) from fct_invoices) group by 1"
+        )
+        return {currency: amount.normalize() for currency, amount in mart(query, seller)}
+
+    seen = visit()
+    seen.open("/invoices/")
+    assert {row[0]: number(row[4]).normalize() for row in seen.rows(0)} == totals("%")
+    seen.page.get_by_role("combobox", name="Seller").click()
+    seen.page.get_by_role("option", name="Sakura Systems KK").click()
+    seen.page.wait_for_function(
+        "document.querySelectorAll('article table')[0].querySelectorAll('tbody tr').length == 1"
+    )
+    assert {row[0]: number(row[4]).normalize() for row in seen.rows(0)} == totals("sakura")
+    first = seen.rows(1)[0]
+    seen.page.locator("article table").nth(1).locator("tbody tr").first.click()
+    seen.page.wait_for_url("**/invoice/**")
+    assert number(seen.figure(f"Net, {first[9]}")) == number(first[6])
+    seen.page.locator("article table").first.locator("tbody tr").first.click()
+    seen.page.wait_for_url("**/line/**")
+    line = re.search(r"[?&]id=([^&]+)", seen.page.url)[1]
+    (exact,) = mart("select exact_amount from fct_invoice_lines where line_id = ?", unquote(line))[0]
+    assert number(seen.figure("Before rounding")) == exact.normalize()
+    assert not seen.wrong
+
+
+def test_margin_and_health_show_the_marts_figures(visit: Any, mart: Mart) -> None:
+    """Fails when the margin of a month's edges or the count of unexplained hops is not the mart's."""
+    seen = visit()
+    seen.open("/margin/")
+    currency, month = mart("select min(currency), max(service_period) from fct_margin")[0]
+    (margin,) = mart("select sum(margin) from fct_margin where currency = ? and service_period = ?", currency, month)[0]
+    assert abs(number(seen.rows(0)[-1][6]) - margin) <= Decimal("0.005")
+    seen.open("/health/")
+    assert number(seen.figure("Hops with an unexplained difference")) == 0
+    hops = mart("select count(*) from fct_reconciliation where billing_period = ?", month)[0][0]
+    assert number(seen.figure("Hops compared")) == hops
+
+
+HOSTILE = '<img src=x onerror="window.hit=1"><script>window.hit=1</script> **x** [y](javascript:window.hit=1) \'z'
+
+
+def test_text_from_the_data_stays_text(visit: Any, sample_run: SampleRun, built: Site, tmp_path: Path) -> None:
+    """Fault 77. Fails when markup in a name or a description becomes a node, or a script of it runs."""
+    home = tmp_path / "home"
+    exports = sample_run.home / "warehouse" / "exports"
+    shutil.copytree(exports, home / "warehouse" / "exports")
+    shutil.copytree(sample_run.home / "reports" / "shell", home / "reports" / "shell")
+    with duckdb.connect() as connection:
+        for mart, column in (("dim_party", "name"), ("fct_invoice_lines", "description"), ("deliveries", "uri")):
+            for file in (exports / mart).glob("*.parquet"):
+                connection.execute(
+                    f"copy (select * replace (? || {column} as {column}) from '{file}')"
+                    f" to '{home / 'warehouse' / 'exports' / mart / file.name}' (format parquet)",
+                    [HOSTILE],
+                )
+    seen = visit(build_site(Settings(home=home)).folder)
+    for path in ("/", "/accounts/", "/invoices/", "/margin/", "/usage/", "/health/"):
+        seen.open(path)
+        for canvas in seen.page.locator("article canvas").all():  # tooltips are HTML
+            canvas.hover()
+        assert seen.page.evaluate("window.hit") is None, path
+        assert seen.page.locator("article img[src=x]").count() == 0, path
+    assert "‹script›" in seen.page.locator("article").inner_text()
+    assert not seen.wrong
+
+
+def words(folder: Path) -> dict[str, str]:
+    """File of a site -> all its text; of Parquet files the values of every column."""
+    found = {}
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        if file.suffix == ".parquet":
+            with duckdb.connect() as connection:
+                cells = connection.execute(f"select columns(*)::varchar from '{file}'").fetchall()
+            found[str(file.relative_to(folder))] = "\n".join(" ".join(map(str, row)) for row in cells)
+        else:
+            found[str(file.relative_to(folder))] = file.read_bytes().decode("latin-1")
+    return found
+
+
+@pytest.mark.parametrize("party", ["sakura", "apex"])
+def test_a_partys_site_holds_nothing_of_a_stranger(
+    visit: Any, sample_run: SampleRun, built: Site, mart: Mart, party: str
+) -> None:
+    """Fault 80. Fails when a file of the built site names a party or an account that is not the party's or below."""
+    edges = mart("select distinct seller_id, buyer_id from dim_agreement")
+    below = {party}
+    while more := {buyer for seller, buyer in edges if seller in below} - below:
+        below |= more
+    suppliers = {seller for seller, buyer in edges if buyer == party}
+    parties = dict(mart("select party_id, name from dim_party"))
+    owners = mart("select resource_id, party_id from dim_resource_owner")
+    strangers = {name for identifier, name in parties.items() if identifier not in below}
+    strangers |= set(parties) - below - suppliers  # who sells to it stands on its invoices, by id
+    strangers |= {resource for resource, owner in owners if owner not in below}
+    site = build_site(Settings(home=sample_run.home), party)
+    assert site.rows["invoices"] > 0 and site.rows["account_months"] > 0
+    texts = words(site.folder)
+    shell = {name for name in texts if not name.startswith("data/")}
+    assert shell == {name for name in words(built.folder) if not name.startswith("data/")}
+    for name, text in texts.items():
+        # The shell is the same for everybody and holds words of a language: of it only whole names are asked.
+        asked = strangers if name not in shell else {stranger for stranger in strangers if " " in stranger}
+        pattern = "|".join(rf"(?<![\w-]){re.escape(stranger)}(?![\w-])" for stranger in sorted(asked))
+        assert not re.findall(pattern, text), name
+    seen = visit(site.folder)
+    for path in ("/", "/accounts/", "/invoices/", "/margin/", "/usage/", "/health/"):
+        seen.open(path)
+        assert "undefined" not in seen.page.locator("article").inner_text(), path
+    assert not seen.wrong
