@@ -74,9 +74,11 @@ pages: $(PAGES)
 reports: $(PAGES) ## build the site over the exported marts and serve it on 127.0.0.1:3001 (PARTY=… for one party's)
 	@exec $(BIN)/meterhouse reports --serve --port $(if $(filter command line,$(origin PORT)),$(PORT),3001) $(if $(PARTY),--party "$(PARTY)")
 
-docs: $(READY) ## write dbt's documentation to build/docs, readable offline
-	@cd dbt_project && ../$(BIN)/dbt --quiet docs generate --static --empty-catalog --profiles-dir . --target-path ../build/docs --log-path ../build/docs
-	@echo "build/docs/static_index.html"
+docs: $(READY) ## write dbt's documentation to build/docs/static_index.html: one file, readable offline
+	@cd dbt_project && for step in "parse" "docs generate --static --empty-catalog --no-compile"; do \
+	    ../$(BIN)/dbt --quiet $$step --profiles-dir . --target-path ../build/docs --log-path ../build/docs; \
+	done
+	@echo build/docs/static_index.html
 
 test: $(READY) ## set up and run the whole test suite
 	@$(MAKE) --no-print-directory pages || echo "the tests of the site will fail"

@@ -52,6 +52,11 @@ class _Files(SimpleHTTPRequestHandler):
         super().end_headers()
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *arguments: Any) -> None:
+        """A reader that goes away in the middle is no error."""
+
+
 def server(folder: Path, port: int) -> ThreadingHTTPServer:
     """A server of the folder, bound to 127.0.0.1; port 0 takes a free one."""
-    return ThreadingHTTPServer(("127.0.0.1", port), partial(_Files, directory=str(folder)))
+    return _Server(("127.0.0.1", port), partial(_Files, directory=str(folder)))

@@ -88,7 +88,7 @@ def _linked(source: str, target: str) -> None:
 def _write_tables(connection: duckdb.DuckDBPyConnection, data: Path) -> dict[str, int]:
     """Each source query as `marts/<content>/<name>.parquet`, so that a changed file has a new address."""
     rows, files = {}, []
-    connection.execute(ADDRESSES)
+    connection.execute(MACROS)
     for query in sorted(SOURCES.glob("*.sql")):
         file = data / "marts" / f"{query.stem}.parquet"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -108,8 +108,10 @@ def _write_tables(connection: duckdb.DuckDBPyConnection, data: Path) -> dict[str
     return rows
 
 
-# Addresses name ids as the tables of the site have them (see inert).
-ADDRESSES = """
+# Addresses name ids as the tables of the site have them (see inert); exact figures are text, without needless zeros.
+MACROS = """
+create or replace macro exact_text(figure) as
+    regexp_replace(regexp_replace(cast(figure as varchar), '(\\.\\d*?)0+$', '\\1'), '\\.$', '');
 create or replace macro page_address(page, id) as
     page || '?id=' || url_encode(translate(id, '<>''', '‹›’'))
 """

@@ -65,6 +65,7 @@ def test_what_reads_a_month_has_months(specs) -> None:
         "exported_reference",
         "spend_forecasts",  # reads the months there are, in a job of its own
         "crossings_told",
+        "reports_site",  # all months on one site, in a job of its own
         "staging/stg_edge__samples",
         "staging/stg_cloudevents__events",
         "staging/stg_wso2__events",

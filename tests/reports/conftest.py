@@ -63,7 +63,7 @@ class Visit:
     def __init__(self, browser: Any, address: str, width: int = 1280) -> None:
         self.address = address
         self.page = browser.new_page(viewport={"width": width, "height": 900})
-        self.page.set_default_timeout(90_000)
+        self.page.set_default_timeout(20_000)
         self.wrong: list[str] = []
         self.page.on("console", lambda said: self.wrong.append(said.text) if said.type == "error" else None)
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
@@ -80,6 +80,10 @@ class Visit:
         self.page.goto(self.address + path)
         self.page.locator("article h1").first.wait_for()
         self.page.wait_for_load_state("networkidle")
+        waiting = self.page.locator("article .animate-pulse")
+        self.page.wait_for_timeout(500)
+        while waiting.count():
+            waiting.first.wait_for(state="detached")
 
     def figure(self, title: str) -> str:
         """The big number under a title, once it is there."""

@@ -121,9 +121,7 @@ def test_invoices_can_be_filtered_and_walked_down_to_a_charge(visit: Any, mart: 
     assert {row[0]: number(row[4]).normalize() for row in seen.rows(0)} == totals("%")
     seen.page.get_by_role("combobox", name="Seller").click()
     seen.page.get_by_role("option", name="Sakura Systems KK").click()
-    seen.page.wait_for_function(
-        "document.querySelectorAll('article table')[0].querySelectorAll('tbody tr').length == 1"
-    )
+    seen.page.locator("article table").first.locator("tbody tr").nth(1).wait_for(state="detached")
     assert {row[0]: number(row[4]).normalize() for row in seen.rows(0)} == totals("sakura")
     first = seen.rows(1)[0]
     seen.page.locator("article table").nth(1).locator("tbody tr").first.click()

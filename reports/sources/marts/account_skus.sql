@@ -9,8 +9,8 @@ select
     cost_view,
     component,
     commitment_discount_id,
-    sum(quantity) as quantity,
-    sum(amount) as amount,
+    exact_text(sum(quantity)) as quantity,
+    exact_text(sum(amount)) as amount,
     currency
 from fct_account_costs
 where amount <> 0

@@ -13,6 +13,7 @@ select
     is_vendor_edge,
     payer_account_id,
     account_id,
+    row_number() over (order by not is_vendor_edge, charges.upstream_amount, agreement_id) as chain_position,
     service_name,
     sku_id,
     charge_category,
@@ -20,15 +21,15 @@ select
     charge_id,
     component,
     tier,
-    quantity,
-    unit_price,
-    amount,
+    exact_text(quantity) as quantity,
+    exact_text(unit_price) as unit_price,
+    exact_text(amount) as amount,
     charges.currency,
     fmt,
-    upstream_amount,
-    upstream_original_amount,
+    exact_text(upstream_amount) as upstream_amount,
+    exact_text(upstream_original_amount) as upstream_original_amount,
     upstream_currency,
-    fx_rate,
+    exact_text(fx_rate) as fx_rate,
     price_rule_id,
     replace(price_kind, '_', ' ') as price_kind,
     strftime(price_valid_from, '%Y-%m-%d') as price_from,
@@ -37,4 +38,4 @@ from fct_rated_charges as charges
 left join dim_party as sellers on charges.seller_id = sellers.party_id
 left join dim_party as buyers on charges.buyer_id = buyers.party_id
 left join money_formats using (currency)
-order by service_period, charge_key, is_vendor_edge desc, upstream_amount, agreement_id
+order by service_period, charge_key, is_vendor_edge desc, charges.upstream_amount, agreement_id
