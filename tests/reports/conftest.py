@@ -63,7 +63,7 @@ class Visit:
     def __init__(self, browser: Any, address: str, width: int = 1280) -> None:
         self.address = address
         self.page = browser.new_page(viewport={"width": width, "height": 900})
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(60_000)
         self.wrong: list[str] = []
         self.page.on("console", lambda said: self.wrong.append(said.text) if said.type == "error" else None)
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
@@ -91,11 +91,15 @@ class Visit:
         shown.wait_for()
         return shown.inner_text().strip()
 
-    def rows(self, table: int = 0) -> list[list[str]]:
-        """Cells of a table of the page."""
-        body = self.page.locator("article table").nth(table)
-        body.locator("tbody tr").first.wait_for()
-        return [row.locator("td").all_inner_texts() for row in body.locator("tbody tr").all()]
+    def table(self, query: str) -> Any:
+        """Rows of the table of a query, once there is one."""
+        found = self.page.locator(f"[data-testid='DataTable-{query}'] tr:has(td)")
+        found.first.wait_for()
+        return found
+
+    def rows(self, query: str) -> list[list[str]]:
+        """Cells of the table of a query."""
+        return [row.locator("td").all_inner_texts() for row in self.table(query).all()]
 
 
 @pytest.fixture
