@@ -25,9 +25,9 @@ monthly = dg.AssetSelection.assets(
 )
 closing = dg.AssetSelection.assets("close_gates", "issued_invoices")  # a job of their own, never a refresh
 forecasting = dg.AssetSelection.groups("forecasts")  # a job of their own too: no month waits for a forecast
-reference = dg.AssetSelection.all() - monthly - closing - forecasting
 dashboards = dg.AssetSelection.groups("dashboards")  # read exports only and need node: a job of their own, too
-reference = dg.AssetSelection.all() - monthly - closing - dashboards
+apart = closing | forecasting | dashboards
+reference = dg.AssetSelection.all() - monthly - apart
 
 reference_data = dg.define_asset_job(
     "reference_data", reference, description="Catalog and every model without a month. Runs before the first month."
@@ -49,11 +49,11 @@ month_from_lake = dg.define_asset_job(
 )
 whole_month = dg.define_asset_job(
     "whole_month",
-    dg.AssetSelection.all() - closing - forecasting,
-    dg.AssetSelection.all() - closing - dashboards,
+    dg.AssetSelection.all() - apart,
     partitions_def=MONTHS,
     description="Reference data and one month in one run: what the schedule and the sensor start.",
 )
+site = dg.define_asset_job("site", dashboards, description="The site over the exported marts, of all parties.")
 forecast = dg.define_asset_job(
     "forecast", forecasting, description="Forecasts of daily spend as of now, and notices of what budgets have crossed."
 )
@@ -67,9 +67,6 @@ forecast = dg.define_asset_job(
 def daily_forecast(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Once a day, from what the refresh of the open months has brought."""
     return dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%d}")
-
-
-site = dg.define_asset_job("site", dashboards, description="The site over the exported marts, of all parties.")
 
 
 @dg.schedule(
