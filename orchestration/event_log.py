@@ -1,4 +1,6 @@
-"""Dagster's event log in SQLite, as Dagster keeps it, through connections that stay open. Named in `dagster.yaml`.
+"""Dagster's event log in SQLite, as Dagster keeps it, through connections that stay open.
+
+`dagster.yaml` names `Instance`, whose own storage is used unless that file names another (`storage: postgres`).
 
 Dagster makes a SQLAlchemy engine for each statement's connection and with it compiles the statement again: of a month's
 700 events that was a third of the run's CPU (`docs/performance.md`). Files, tables and their meaning are Dagster's own.
@@ -11,10 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dagster._config import Field, StringSource
-from dagster._config.config_schema import UserConfigSchema
+import yaml
+from dagster import DagsterInstance
+from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine, event
 
@@ -22,20 +26,11 @@ KEPT_OPEN = 4  # the index, the run that is going on, and a few more for who loo
 
 
 class EventLog(SqliteEventLogStorage):
-    """`base_dir` where it is given, else the folder below DAGSTER_HOME that Dagster itself would take."""
+    """The files and tables of Dagster's own class."""
 
-    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+    def __init__(self, base_dir: str) -> None:
         self._engines: dict[str, Engine] = {}
-        super().__init__(base_dir, inst_data)
-
-    @classmethod
-    def config_type(cls) -> UserConfigSchema:
-        return {"base_dir": Field(StringSource, is_required=False)}
-
-    @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> EventLog:
-        folder = config_value.get("base_dir") or os.path.join(os.environ["DAGSTER_HOME"], "history", "runs")
-        return cls(folder, inst_data)
+        super().__init__(base_dir)
 
     def _engine(self, shard: str) -> Engine:
         if shard not in self._engines:
@@ -57,3 +52,28 @@ class EventLog(SqliteEventLogStorage):
                 self._initialized_dbs.add(shard)
             with engine.begin() as connection:
                 yield connection
+
+
+class Storage(DagsterSqliteStorage):
+    """Dagster's storage of a home, with this event log."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(base_dir, inst_data)
+        self._event_log_storage = EventLog(os.path.join(base_dir, "history", "runs"))
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Any) -> Storage:
+        return cls.from_local(inst_data=inst_data, **config_value)
+
+
+class Instance(DagsterInstance):
+    """Dagster's instance; its storage stands beside its `dagster.yaml`, whatever DAGSTER_HOME says."""
+
+    @staticmethod
+    def config_schema() -> dict[str, Any]:
+        return {}
+
+    @staticmethod
+    def config_defaults(base_dir: str) -> dict[str, ConfigurableClassData | None]:
+        storage = ConfigurableClassData(Storage.__module__, Storage.__name__, yaml.dump({"base_dir": base_dir}))
+        return {**InstanceRef.config_defaults(base_dir), "storage": storage}

@@ -17,7 +17,7 @@ from orchestration.event_log import KEPT_OPEN, EventLog
 def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """An instance with the dagster.yaml that is shipped."""
     shutil.copyfile(Path(orchestration.__file__).with_name("dagster.yaml"), tmp_path / "dagster.yaml")
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "another"))  # the folder that was opened is what counts
     with dg.DagsterInstance.from_config(str(tmp_path)) as made:
         yield made
 
