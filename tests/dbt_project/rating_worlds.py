@@ -159,6 +159,8 @@ class World:
                 ("main.fct_cost_and_usage", LINE_COLUMNS, self.bill_lines()),
                 ("intermediate.int_metering__events_metered", EVENT_COLUMNS, self.events),
             ):
+                if not rows:
+                    continue
                 marks = ", ".join(f"cast(? as {kind})" for kind in columns.values())
                 connection.execute("begin")
                 connection.executemany(
