@@ -8,6 +8,7 @@ The only place that decides it. A mart says in its YAML (`config.meta.party_rows
     vendor              column with the vendor: parties reached through agreements for other vendors do not count
     sellers_only        columns a mere buyer must not see (what its seller pays): null
     undisclosed         columns that may name a stranger's account (itself or in an ARN): shown where it is an own one
+    any_month           of what has a validity of its own: a party below in any month counts
     nobody              why no party's site has any row of it
 
 What says nothing is shown to nobody. "Below" is by month: an agreement counts in the months in which it is valid.
@@ -140,7 +141,11 @@ def _find_scope(connection: duckdb.DuckDBPyConnection, marts: Sequence[Exported]
     known = connection.execute("select 1 from all_dim_party where party_id = ?", [party]).fetchone()
     if not known:
         raise BadSetting(f"--party {party}: no such party in dim_party; `parties` of the catalog lists them")
-    monthly = [f"select billing_period from all_{mart.name}" for mart in marts if "billing_period" in mart.columns]
+    monthly = [
+        f"select billing_period from all_{mart.name}"
+        for mart in marts
+        if "billing_period" in mart.columns and not mart.rule.get("any_month")
+    ]
     connection.execute(
         f"create table months as select distinct billing_period from ({' union all '.join(monthly)})"
         " where billing_period is not null"
@@ -152,7 +157,8 @@ def _find_scope(connection: duckdb.DuckDBPyConnection, marts: Sequence[Exported]
 def selection(mart: Exported, party: str) -> str:
     """The rows of a mart that the site of a party holds, as a query over `all_<mart>`, `scope` and `own_accounts`."""
     rule = mart.rule
-    month = "and scope.billing_period = mart.billing_period" if "billing_period" in mart.columns else ""
+    dated = "billing_period" in mart.columns and not rule.get("any_month")
+    month = "and scope.billing_period = mart.billing_period" if dated else ""
     vendor = f"coalesce(mart.{_name(rule['vendor'])}, '')" if "vendor" in rule else "''"
 
     def below(column: str, vendor: str = "''") -> str:

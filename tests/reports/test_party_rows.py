@@ -16,7 +16,11 @@ from orchestration.periods import BadSetting
 
 JANUARY, FEBRUARY, ALWAYS, NEVER = "2026-01-01", "2026-02-01", "1900-01-01", "9999-12-31"
 EDGE = {"seller": "seller_id", "buyer": "buyer_id"}
-PARTY = Exported("dim_party", {"party_id": "varchar", "name": "varchar"}, {"party": "party_id"})
+PARTY = Exported(
+    "dim_party",
+    {"billing_period": "date", "party_id": "varchar", "name": "varchar"},
+    {"party": "party_id", "any_month": True},
+)
 AGREEMENT = Exported(
     "dim_agreement",
     {"seller_id": "varchar", "buyer_id": "varchar", "vendor": "varchar", "valid_from": "date", "valid_to": "date"},
@@ -51,7 +55,7 @@ MARTS = [PARTY, AGREEMENT, OWNER, CHARGES, COSTS, USAGE, SECRET, SILENT]
 
 # top sells to left and right; client moved from left to right in February, and buys from third for vendor gcp alone.
 WORLD: dict[str, Sequence[Sequence[Any]]] = {
-    "dim_party": [(name, name.title()) for name in ("top", "left", "right", "third", "client", "loner")],
+    "dim_party": [("2025-06-01", name, name.title()) for name in ("top", "left", "right", "third", "client", "loner")],
     "dim_agreement": [
         ("top", "left", "ANY", ALWAYS, NEVER),
         ("top", "right", "ANY", ALWAYS, NEVER),
@@ -97,7 +101,7 @@ def exports(tmp_path: Path) -> Path:
             connection.executemany(f"insert into {mart.name} values ({places})", WORLD[mart.name])
             folder = tmp_path / mart.name
             folder.mkdir()
-            if "billing_period" in mart.columns:
+            if "billing_period" in mart.columns and not mart.rule.get("any_month"):
                 for month in (JANUARY, FEBRUARY):
                     connection.execute(
                         f"copy (from {mart.name} where billing_period = '{month}') to '{folder}/{month[:7]}.parquet'"
@@ -177,6 +181,11 @@ def test_what_says_nothing_is_shown_to_nobody(exports: Path, party: str) -> None
     """Fails when a mart without a rule, or one that is nobody's, has rows on a party's site."""
     assert rows(exports, party, "from secret union all from silent") == []
     assert len(rows(exports, None, "from secret union all from silent")) == 2
+
+
+def test_who_is_below_in_any_month_is_named(exports: Path) -> None:
+    """Fails when a dimension's own month (of its delivery) decides whether a party is seen."""
+    assert rows(exports, "right", "select party_id from dim_party order by 1") == [("client",), ("right",)]
 
 
 def test_an_unknown_party_is_told_so(exports: Path) -> None:

@@ -1,6 +1,6 @@
 -- One row per budget, scope value, month and day.
 select
-    strftime(billing_period, '%Y-%m') as month,
+    strftime(budgets.billing_period, '%Y-%m') as month,
     budget_id,
     budgets.party_id,
     coalesce(parties.name, budgets.party_id) as party,

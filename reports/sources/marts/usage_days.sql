@@ -1,6 +1,6 @@
 -- One row per day, meter, resource and dimension value.
 select
-    strftime(billing_period, '%Y-%m') as month,
+    strftime(usage.billing_period, '%Y-%m') as month,
     usage_date as day,
     meter_id as meter,
     resource_kind,

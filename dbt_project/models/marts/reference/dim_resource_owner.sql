@@ -7,6 +7,7 @@ resource_owners as (
 
 described as (
     select
+        {{ first_of_month('cast(recorded_at as date)') }} as billing_period,
         resource_kind,
         resource_id,
         party_id,
