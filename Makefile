@@ -16,10 +16,11 @@ export UV_LINK_MODE := copy
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+EMULATOR := .venv-snowflake
 INBOX := $(METERHOUSE_HOME)/inbox
 SAMPLES := $(METERHOUSE_HOME)/.samples-$(SEED)
 
-.PHONY: help setup run ui pages reports test lint contracts docs lock bench bench-forecast clean
+.PHONY: help setup run ui pages reports test test-snowflake lint contracts docs lock bench bench-forecast clean
 
 help: ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -80,9 +81,19 @@ docs: $(READY) ## write dbt's documentation to build/docs/static_index.html: one
 	done
 	@echo build/docs/static_index.html
 
-test: $(READY) ## set up and run the whole test suite
+# A Snowflake for the tests needs another duckdb than the house, so it has an environment of its own.
+$(EMULATOR)/.ready: $(VENV)/.uv requirements/snowflake.lock
+	@echo "== making $(EMULATOR) (once)"
+	@$(PYTHON) -m venv $(EMULATOR)
+	@$(BIN)/uv pip install --quiet --python $(EMULATOR)/bin/python --require-hashes --compile-bytecode -r requirements/snowflake.lock
+	@touch $@
+
+test: $(READY) $(EMULATOR)/.ready ## set up and run the whole test suite
 	@$(MAKE) --no-print-directory pages || echo "the tests of the site will fail"
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+test-snowflake: $(READY) $(EMULATOR)/.ready ## the main job on Snowflake (an emulator on loopback) beside DuckDB, mart by mart
+	@$(BIN)/python -m pytest -n 0 tests/snowflake $(PYTEST_ARGS)
 
 lint: $(READY) ## check style and types of names
 	@$(BIN)/ruff check .
@@ -93,7 +104,7 @@ contracts: $(READY) ## write data_contracts/outbound from the marts
 	@$(BIN)/python -m orchestration.outbound_contracts build/dbt/manifest.json
 
 lock: $(VENV)/.uv ## lock the requirements again, with hashes and without addresses
-	@cd requirements && for name in bootstrap dev reports; do \
+	@cd requirements && for name in bootstrap dev reports snowflake; do \
 	    ../$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 $$name.in -o $$name.lock; \
 	done
 
@@ -104,4 +115,4 @@ bench-forecast: $(READY) ## forecasts against M3's following months, and ten tho
 	@$(BIN)/python -m tests.bench.forecast $(BENCH_ARGS)
 
 clean: ## remove what make made (the home folder stays)
-	@rm -rf $(VENV) build *.egg-info
+	@rm -rf $(VENV) $(EMULATOR) build *.egg-info

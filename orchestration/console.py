@@ -76,7 +76,7 @@ def reading(settings: Settings) -> Iterator[Any]:
     """The warehouse, for reading; raises BadSetting where there is none."""
     from orchestration import warehouse
 
-    if not settings.warehouse_path.exists():
+    if not warehouse.exists(settings):
         raise BadSetting(f"no warehouse at {settings.warehouse_path}: `meterhouse run --period YYYY-MM` makes one")
     with warehouse.opened(settings) as connection:
         yield connection

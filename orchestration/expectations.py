@@ -15,13 +15,16 @@ from orchestration.periods import months_after
 
 # One row; ratios are figures about money, not money. A currency that is new this month has no ratio.
 _FIGURES = """
-with totals as (
+with asked as (
+    select cast(? as date) as this_month, cast(? as date) as month_before
+), totals as (
     select
         currency,
-        sum(amount) filter (billing_period = $month) as now,
-        sum(amount) filter (billing_period = $before) as before
+        sum(case when billing_period = this_month then amount end) as now,
+        sum(case when billing_period = month_before then amount end) as before
     from fct_account_costs
-    where cost_view = 'effective' and billing_period in ($month, $before)
+    inner join asked on billing_period in (this_month, month_before)
+    where cost_view = 'effective'
     group by currency
 ), amounts as (
     select
@@ -30,11 +33,13 @@ with totals as (
         count_if(amount < 0) / greatest(count(*), 1) as negative_share,
         coalesce(max(abs(amount)) / nullif(sum(abs(amount)), 0), 0) as largest_share
     from fct_account_costs
-    where cost_view = 'effective' and billing_period = $month
+    inner join asked on billing_period = this_month
+    where cost_view = 'effective'
 ), landed as (
     select coalesce(sum(rows_quarantined) / nullif(sum(rows_in), 0), 0) as quarantined_share
     from lake.delivery_totals
-    where billing_period = $month and is_current
+    inner join asked on billing_period = this_month
+    where is_current
 ), ratios as (
     select max(now / nullif(before, 0)) as highest_growth, min(now / nullif(before, 0)) as lowest_growth from totals
 )
@@ -44,8 +49,11 @@ select * from ratios, amounts, landed
 
 def figures_of(connection: duckdb.DuckDBPyConnection, month: date) -> Any:
     """The month's figures as a pandas frame of one row."""
-    frame = connection.execute(_FIGURES, {"month": month, "before": months_after(month, -1)}).df()
-    return frame.astype(float)
+    import pandas as pd
+
+    cursor = connection.execute(_FIGURES, [month, months_after(month, -1)])
+    names = [column[0] for column in cursor.description]
+    return pd.DataFrame(cursor.fetchall(), columns=names).astype(float)
 
 
 def judged(frame: Any, quarantine_threshold: float) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.tables import Row, rows
+from orchestration.tables import Row, among, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +114,11 @@ def _cloud(walk: Walk, charges: Sequence[Row]) -> None:
         "edges above, from the vendor down",
         "select seller_id, buyer_id, agreement_id, upstream_amount, price_kind, price_rule_id, fx_rate, amount,"
         " currency"
-        " from fct_rated_charges where service_period = ? and charge_key = ? and list_contains(?, consumer_id)"
+        f" from fct_rated_charges where service_period = ? and charge_key = ? and consumer_id in {among(consumers)}"
         " order by is_vendor_edge desc, upstream_amount, agreement_id",
         charge["service_period"],
         charge["charge_key"],
-        consumers,
+        *consumers,
     )
     key = [charge[name] for name in ("billing_period", "payer_account_id", "account_id", "service_name", "sku_id")]
     walk.step(
@@ -181,8 +181,8 @@ def _usage(walk: Walk, charges: Sequence[Row]) -> None:
     resources = sorted({row["resource_id"] for row in metered})
     is_by_event = walk.connection.execute(
         "select count(*) from intermediate.int_metering__events_metered where billing_period = ? and meter_id = ?"
-        " and list_contains(?, resource_id)",
-        [charge["billing_period"], plan[0]["meter_id"], resources],
+        f" and resource_id in {among(resources)}",
+        [charge["billing_period"], plan[0]["meter_id"], *resources],
     ).fetchone()
     if is_by_event and is_by_event[0]:
         # What an event says of persons is in its file; here it has its id.
@@ -197,11 +197,12 @@ def _usage(walk: Walk, charges: Sequence[Row]) -> None:
             " select 'wso2/' || event_id as record_id, occurred_at, source_file, source_row, delivery_id"
             " from lake.wso2__events) as delivered"
             " on delivered.record_id = events.record_id and delivered.occurred_at = events.occurred_at"
-            " where events.billing_period = ? and events.meter_id = ? and list_contains(?, events.resource_id)"
+            " where events.billing_period = ? and events.meter_id = ?"
+            f" and events.resource_id in {among(resources)}"
             " order by events.occurred_at, delivered.source_file, delivered.source_row",
             charge["billing_period"],
             plan[0]["meter_id"],
-            resources,
+            *resources,
         )
         return
     # A day's usage of the seller's zone may hold samples of the neighbouring UTC days; a counter's step needs the
@@ -214,10 +215,10 @@ def _usage(walk: Walk, charges: Sequence[Row]) -> None:
         " samples.sampled_at, samples.value from lake.edge__samples as samples"
         " join staging.stg_catalog__meters as meters on meters.meter_id = ?"
         " and translate(samples.series, '.-/', '___') = translate(meters.series, '.-/', '___')"
-        " where list_contains(?, samples.source) and samples.sampled_at >= ? and samples.sampled_at < ?"
+        f" where samples.source in {among(resources)} and samples.sampled_at >= ? and samples.sampled_at < ?"
         " order by samples.sampled_at, samples.source_file, samples.source_row",
         plan[0]["meter_id"],
-        resources,
+        *resources,
         min(days) - timedelta(days=1),
         max(days) + timedelta(days=2),
     )
@@ -226,10 +227,12 @@ def _usage(walk: Walk, charges: Sequence[Row]) -> None:
 def _files(walk: Walk, name: str, query: str, *parameters: Any) -> None:
     """Rows as delivered, then the files they lie in."""
     found = walk.step(name, query, *parameters)
+    deliveries = sorted({row["delivery_id"] for row in found})
+    files = sorted({row["source_file"] for row in found})
     walk.step(
         "delivered files",
         "select delivery_id, uri, sha256, received_at, rows_in, contract_version from deliveries"
-        " where list_contains(?, delivery_id) and list_contains(?, uri) order by uri",
-        sorted({row["delivery_id"] for row in found}),
-        sorted({row["source_file"] for row in found}),
+        f" where delivery_id in {among(deliveries)} and uri in {among(files)} order by uri",
+        *deliveries,
+        *files,
     )

@@ -127,7 +127,7 @@ def _check_waivers(waivers: Mapping[str, str]) -> None:
 
 
 def _need_warehouse(settings: Settings) -> None:
-    if not settings.warehouse_path.exists():
+    if not warehouse.exists(settings):
         raise BadSetting(f"no warehouse at {settings.warehouse_path}: `meterhouse run --period YYYY-MM` makes one")
 
 
@@ -146,7 +146,7 @@ def _issued_before(ledger: Ledger, seller_id: str, period: str, behind: bool) ->
 
 def _shown(settings: Settings, ledger: Ledger) -> bool:
     """Whether the warehouse shows the ledger as it is."""
-    if not settings.warehouse_path.exists():
+    if not warehouse.exists(settings):
         return False
     wanted = sorted(invoice["content_hash"] for entry in ledger.entries() for invoice in entry.invoices)
     with warehouse.opened(settings) as connection:

@@ -16,16 +16,14 @@ import duckdb
 
 from orchestration.settings import DBT_PROJECT, PROJECT_ROOT
 
-_TABLES = """
-create schema if not exists meterhouse;
-create table if not exists meterhouse.exposed_inputs (period varchar primary key, inputs_hash varchar);
-create table if not exists meterhouse.period_started (
-    period varchar primary key, inputs_hash varchar, code_hash varchar, earlier_hash varchar
-);
-create table if not exists meterhouse.period_state (
-    period varchar primary key, inputs_hash varchar, code_hash varchar, earlier_hash varchar, materialised_at timestamp
-);
-"""
+_TABLES = (
+    "create schema if not exists meterhouse",
+    "create table if not exists meterhouse.exposed_inputs (period varchar, inputs_hash varchar)",
+    "create table if not exists meterhouse.period_started"
+    " (period varchar, inputs_hash varchar, code_hash varchar, earlier_hash varchar)",
+    "create table if not exists meterhouse.period_state"
+    " (period varchar, inputs_hash varchar, code_hash varchar, earlier_hash varchar, materialised_at timestamp)",
+)
 _NOT_CODE = {"target", "logs", "__pycache__", ".user.yml"}
 
 
@@ -63,7 +61,14 @@ def code_hash() -> str:
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute(_TABLES)
+    for statement in _TABLES:
+        connection.execute(statement)
+
+
+def _replace(connection: duckdb.DuckDBPyConnection, table: str, query: str, *values: str) -> None:
+    """The period's row anew, as a query gives it; the period is the first value. On both engines, unlike an upsert."""
+    connection.execute(f"delete from meterhouse.{table} where period = ?", [values[0]])
+    connection.execute(f"insert into meterhouse.{table} {query}", list(values))
 
 
 def done(connection: duckdb.DuckDBPyConnection) -> dict[str, Done]:
@@ -83,7 +88,9 @@ def earlier_hash(states: dict[str, Done], period: str) -> str:
 def record_exposed(connection: duckdb.DuckDBPyConnection, period: str, inputs_hash: str) -> None:
     """The lake schema now shows these inputs of the month."""
     create_tables(connection)
-    connection.execute("insert or replace into meterhouse.exposed_inputs values (?, ?)", [period, inputs_hash])
+    connection.execute("begin")
+    _replace(connection, "exposed_inputs", "values (?, ?)", period, inputs_hash)
+    connection.execute("commit")
 
 
 def record_started(connection: duckdb.DuckDBPyConnection, period: str) -> None:
@@ -95,18 +102,15 @@ def record_started(connection: duckdb.DuckDBPyConnection, period: str) -> None:
     connection.execute("begin")
     # The row stays, so that a month whose run died is known and made again before any later one.
     connection.execute("update meterhouse.period_state set inputs_hash = '' where period = ?", [period])
-    connection.execute(
-        "insert or replace into meterhouse.period_started values (?, ?, ?, ?)",
-        [period, exposed[0] if exposed else "", code_hash(), earlier_hash(states, period)],
-    )
+    made_from = (exposed[0] if exposed else "", code_hash(), earlier_hash(states, period))
+    _replace(connection, "period_started", "values (?, ?, ?, ?)", period, *made_from)
     connection.execute("commit")
 
 
 def record_done(connection: duckdb.DuckDBPyConnection, period: str) -> None:
     """Models, checks and exports of the month are there: what it was started from is what it was made from."""
     create_tables(connection)
-    connection.execute(
-        "insert or replace into meterhouse.period_state "
-        "select *, now()::timestamp from meterhouse.period_started where period = ?",
-        [period],
-    )
+    started = "select *, cast(current_timestamp as timestamp) from meterhouse.period_started where period = ?"
+    connection.execute("begin")
+    _replace(connection, "period_state", started, period)
+    connection.execute("commit")

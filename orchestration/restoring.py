@@ -14,7 +14,7 @@ from ingestion.lake import Lake
 from ingestion.manifests import Part
 from ingestion.storage import open_storage
 from invoicing.ledger import Damaged, Ledger
-from orchestration import run
+from orchestration import run, warehouse
 from orchestration.locks import locked
 from orchestration.periods import BadSetting, period_of
 from orchestration.settings import Settings
@@ -57,8 +57,6 @@ def changed_files(settings: Settings, tell: Tell = lambda text: None) -> Verifie
 
 def rebuilt(settings: Settings, tell: Tell = lambda text: None) -> list[run.Outcome]:
     """Deletes the warehouse and materialises every month that the lake or the ledger knows; lands nothing."""
-    if settings.target != "duckdb":
-        raise BadSetting(f"METERHOUSE_TARGET={settings.target}: rebuild makes the duckdb warehouse only so far")
     run.prepare_home(settings)
     storage = open_storage(settings.lake_uri)
     ledger = Ledger(storage)
@@ -68,11 +66,8 @@ def rebuilt(settings: Settings, tell: Tell = lambda text: None) -> list[run.Outc
         periods = _periods(settings, Lake(storage), ledger)
         if not periods:
             raise BadSetting(f"the lake at {settings.lake_uri} holds no month: `meterhouse run` lands one")
-        tell(f"deleting {settings.warehouse_path}")
-        with locked(settings, "warehouse"):
-            for path in settings.warehouse_path.parent.glob(f"{settings.warehouse_path.name}*"):
-                path.unlink()
-            shutil.rmtree(settings.exports, ignore_errors=True)
+        tell(f"deleted {warehouse.deleted(settings)}")
+        shutil.rmtree(settings.exports, ignore_errors=True)
         return run.materialised(settings, dict.fromkeys(periods, "rebuilt"), tell, landing=False)
 
 

@@ -65,8 +65,6 @@ def run(settings: Settings, periods: Iterable[str], tell: Tell = lambda text: No
     wanted = sorted({known_period(period, settings.first_period, settings.clock.date()) for period in periods})
     if not wanted:
         raise BadSetting("name at least one --period YYYY-MM")
-    if settings.target != "duckdb":
-        raise BadSetting(f"METERHOUSE_TARGET={settings.target}: run materialises on duckdb only so far")
     if "://" not in settings.inbox_uri and not Path(settings.inbox_uri).is_dir():
         raise BadSetting(f"no inbox at {settings.inbox_uri}: name it with --inbox or METERHOUSE_INBOX")
     prepare_home(settings)
@@ -81,7 +79,7 @@ def run(settings: Settings, periods: Iterable[str], tell: Tell = lambda text: No
 
 
 def states_of(settings: Settings) -> dict[str, period_state.Done]:
-    if not settings.warehouse_path.exists():
+    if not warehouse.exists(settings):
         return {}
     with warehouse.opened(settings) as connection:
         return period_state.done(connection)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -145,6 +145,37 @@ def hand_to_children(settings: Settings) -> None:
 def wants_traceback() -> bool:
     """METERHOUSE_TRACEBACK: an error is shown with where it came from. Asked when settings themselves may be wrong."""
     return bool(os.environ.get("METERHOUSE_TRACEBACK"))
+
+
+def snowflake_options() -> dict[str, Any]:
+    """What the connector is opened with, from the usual SNOWFLAKE_* variables; those that are not set are left out.
+
+    Host, port and protocol are for an endpoint of one's own (a private link, an emulator).
+    """
+    found: dict[str, Any] = {
+        name: os.environ.get(f"SNOWFLAKE_{name.upper()}", "")
+        for name in (
+            "account",
+            "user",
+            "password",
+            "authenticator",
+            "role",
+            "database",
+            "warehouse",
+            "host",
+            "port",
+            "protocol",
+        )
+    }
+    found["private_key_file"] = os.environ.get("SNOWFLAKE_PRIVATE_KEY_PATH", "")
+    if not found["account"]:
+        raise BadSetting("METERHOUSE_TARGET=snowflake needs SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER and a key or password")
+    return {name: value for name, value in found.items() if value}
+
+
+def snowflake_stage() -> str:
+    """Name of the external stage that shows the lake's bucket to Snowflake: SNOWFLAKE_STAGE, else lake.landed."""
+    return os.environ.get("SNOWFLAKE_STAGE") or "lake.landed"
 
 
 def s3_options() -> dict[str, str]:

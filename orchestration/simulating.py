@@ -59,6 +59,8 @@ def simulated(
     """
     from orchestration.dbt import build_tables
 
+    if settings.target != "duckdb":
+        raise BadSetting(f"METERHOUSE_TARGET={settings.target}: a month is simulated in a copy of the duckdb file only")
     known_period(period, settings.first_period, settings.clock.date())
     month, instant = month_of(period), instant_of(as_of) if as_of else "9999"
     if not catalog and not as_of:

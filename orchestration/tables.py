@@ -22,20 +22,32 @@ def rows(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
+def among(values: Sequence[Any]) -> str:
+    """A list of placeholders for `in`; of nothing, so that an empty list finds nothing."""
+    return "(" + (", ".join("?" * len(values)) or "null") + ")"
+
+
+def _of_months(column: str, months: Sequence[date]) -> str:
+    return f" where {column} in {among(months)}" if months else ""
+
+
 def exists(connection: duckdb.DuckDBPyConnection, mart: str) -> bool:
-    query = "select 1 from information_schema.tables where table_schema = 'main' and table_name = ?"
+    query = (
+        "select 1 from information_schema.tables where lower(table_schema) in ('main', 'marts')"
+        " and lower(table_name) = ?"
+    )
     return connection.execute(query, [mart]).fetchone() is not None
 
 
 def failing_rows(connection: duckdb.DuckDBPyConnection, checks: Sequence[str], limit: int = 5) -> list[str]:
     """What failed checks ("name on asset") found, of those that keep it in `test_failures`; columns as text."""
-    kept = {name for (name,) in connection.execute(
-        "select table_name from information_schema.tables where table_schema = 'test_failures'"
+    kept = {name.lower() for (name,) in connection.execute(
+        "select table_name from information_schema.tables where lower(table_schema) = 'test_failures'"
     ).fetchall()}  # fmt: skip
     return [
         ", ".join(f"{column} {value}" for column, value in row.items())
         for name in sorted({check.split(" on ")[0] for check in checks} & kept)
-        for row in rows(connection, f'select * from test_failures."{name}" order by all limit {limit:d}')
+        for row in rows(connection, f"select * from test_failures.{name} order by all limit {limit:d}")
     ]
 
 
@@ -43,9 +55,9 @@ def invoices(connection: duckdb.DuckDBPyConnection, months: Sequence[date]) -> l
     """Invoices of the months (all where none is named), in the order a person looks for them."""
     return rows(
         connection,
-        "select * from fct_invoices where len(?) = 0 or list_contains(?, invoice_period) "
-        "order by invoice_period, seller_id, buyer_id, invoice_id",
-        [list(months), list(months)],
+        f"select * from fct_invoices{_of_months('invoice_period', months)}"
+        " order by invoice_period, seller_id, buyer_id, invoice_id",
+        months,
     )
 
 
@@ -115,8 +127,8 @@ def reconciliation(connection: duckdb.DuckDBPyConnection, months: Sequence[date]
     """Rows of the reconciliation of the months (all where none is named), in the order of the flow."""
     return rows(
         connection,
-        "select * from fct_reconciliation where len(?) = 0 or list_contains(?, billing_period) order by all",
-        [list(months), list(months)],
+        f"select * from fct_reconciliation{_of_months('billing_period', months)} order by all",
+        months,
     )
 
 

@@ -1,4 +1,4 @@
-"""The warehouse as the house sees it: expose the lake to dbt. DuckDB by default.
+"""The warehouse as the house sees it: expose the lake to dbt. DuckDB by default, Snowflake where the target says so.
 
 The `lake` schema holds one relation per inbound contract (a view over the current deliveries' Parquet, in place)
 and what the lake knows about itself. No arithmetic here.
@@ -28,20 +28,10 @@ from orchestration.locks import locked
 from orchestration.months import month_bounds
 from orchestration.periods import period_of
 from orchestration.settings import Settings, s3_options
+from orchestration.snowflake_lake import Stage
+from orchestration.snowflake_session import SCHEMAS, Session, connect
 
 POOL = "warehouse"  # of every Dagster step that opens the file: one at a time
-
-__all__ = [
-    "LAKE_RELATIONS",
-    "POOL",
-    "create_empty_lake",
-    "expose_catalog",
-    "expose_files",
-    "expose_forecasts",
-    "expose_lake",
-    "need_every_invoice_seen",
-    "opened",
-]
 
 
 def _quoted(text: str) -> str:
@@ -98,10 +88,25 @@ def _connect(settings: Settings) -> duckdb.DuckDBPyConnection:
             time.sleep(0.2)
 
 
+def exists(settings: Settings) -> bool:
+    """Is there a warehouse to read? Snowflake's is there for whoever may log in."""
+    return settings.target == "snowflake" or settings.warehouse_path.exists()
+
+
 @contextmanager
 def opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection to the warehouse, alone on the file, closed at the end: dbt cannot open it before."""
+    """A connection to the warehouse, alone on the file, closed at the end: dbt cannot open it before.
+
+    On Snowflake a `Session`, which answers the same calls.
+    """
     with locked(settings, "warehouse"):
+        if settings.target == "snowflake":
+            session = connect(settings)
+            try:
+                yield session  # type: ignore[misc]
+            finally:
+                session.close()
+            return
         connection = _connect(settings)
         try:
             connection.execute("set TimeZone = 'UTC'")
@@ -110,6 +115,19 @@ def opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
         finally:
             connection.close()
+
+
+def deleted(settings: Settings) -> str:
+    """Deletes the warehouse, which is a cache of the lake; returns what was deleted."""
+    if settings.target == "snowflake":
+        with opened(settings) as session:
+            for schema in SCHEMAS:
+                session.execute(f"drop schema if exists {schema} cascade")
+        return f"the schemas {', '.join(SCHEMAS)}"
+    with locked(settings, "warehouse"):
+        for path in settings.warehouse_path.parent.glob(f"{settings.warehouse_path.name}*"):
+            path.unlink()
+    return str(settings.warehouse_path)
 
 
 def _use_s3(connection: duckdb.DuckDBPyConnection) -> None:
@@ -140,46 +158,87 @@ def _polars_type(duckdb_type: str) -> pl.DataType | type[pl.DataType]:
     return _POLARS[duckdb_type]
 
 
-def _write(connection: duckdb.DuckDBPyConnection, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Replaces the table `lake.<name>` by these rows."""
+def _frame(name: str, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     columns = LAKE_RELATIONS[name]
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {column: [row.get(column) for row in rows] for column in columns},
         schema={column: _polars_type(type_) for column, type_ in columns.items()},
     )
-    connection.register("written", frame.to_arrow())
-    typed = ", ".join(f'cast("{column}" as {type_}) as "{column}"' for column, type_ in columns.items())
+
+
+def _write(connection: duckdb.DuckDBPyConnection, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Replaces the table `lake.<name>` by these rows."""
+    connection.register("written", _frame(name, rows).to_arrow())
+    typed = ", ".join(f'cast("{column}" as {type_}) as "{column}"' for column, type_ in LAKE_RELATIONS[name].items())
     connection.execute(f"create or replace table lake.{name} as select {typed} from written")
     connection.unregister("written")
 
 
-def expose_lake(connection: duckdb.DuckDBPyConnection, lake: Lake, first_period: str, today: date) -> int:
+class _Views:
+    """The lake read in place by DuckDB. A kill leaves the former views: they name files that are never edited."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> _Views:
+        self._connection.execute("begin")
+        self._connection.execute("create schema if not exists lake")
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        self._connection.execute("rollback" if error else "commit")
+
+    def contract(self, contract: Contract, uris: Sequence[str]) -> None:
+        expose_files(self._connection, contract, uris)
+
+    def files(self, name: str, uris: Sequence[str]) -> None:
+        _expose_parquet(self._connection, name, uris)
+
+    def rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        _write(self._connection, name, rows)
+
+
+class _Tables(Stage):
+    """The lake copied into Snowflake."""
+
+    def __init__(self, session: Session, lake_uri: str) -> None:
+        super().__init__(session, lake_uri)
+        self.prepare({c.relation: c.landed_columns() for c in inbound_contracts()} | LAKE_RELATIONS)
+
+    def contract(self, contract: Contract, uris: Sequence[str]) -> None:
+        self.load_files(contract.relation, contract.landed_columns(), uris)
+
+    def files(self, name: str, uris: Sequence[str]) -> None:
+        self.load_files(name, LAKE_RELATIONS[name], uris)
+
+    def rows(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        self.load_rows(name, LAKE_RELATIONS[name], _frame(name, rows))
+
+
+def expose_lake(connection: duckdb.DuckDBPyConnection | Session, lake: Lake, first_period: str, today: date) -> int:
     """Points the `lake` schema at the lake as it is now, in one transaction; returns the number of current files.
 
-    A kill leaves the former views: they name files that are never edited. Raises Damaged where the warehouse has seen
-    invoices that the ledger does not have.
+    Raises Damaged where the warehouse has seen invoices that the ledger does not have.
     """
     ledger = Ledger(lake.storage)
     need_every_invoice_seen(connection, ledger)
-    connection.execute("begin")
-    connection.execute("create schema if not exists lake")
     current = 0
-    for contract in inbound_contracts():
-        uris = lake.current_files(contract.id)
-        expose_files(connection, contract, uris)
-        current += len(uris)
-    reached("load_views")
-    _write(connection, "deliveries", lake.deliveries())
-    _write(connection, "delivery_totals", lake.totals())
-    _expose_parquet(connection, "quarantine", lake.quarantine_files())
-    expose_forecasts(connection, lake, today)
-    _write(connection, "as_of", [{"as_of_date": today}])
-    _write(connection, "currencies", _currencies())
-    _write(connection, "months", _months(connection, first_period, today))
-    for name, rows in ledger_relations(ledger).items():
-        _write(connection, name, rows)
-    reached("load_before_commit")
-    connection.execute("commit")
+    with _shown(connection, lake) as shown:
+        for contract in inbound_contracts():
+            uris = lake.current_files(contract.id)
+            shown.contract(contract, uris)
+            current += len(uris)
+        reached("load_views")
+        shown.rows("deliveries", lake.deliveries())
+        shown.rows("delivery_totals", lake.totals())
+        shown.files("quarantine", lake.quarantine_files())
+        _show_forecasts(shown, lake, today)
+        shown.rows("as_of", [{"as_of_date": today}])
+        shown.rows("currencies", _currencies())
+        shown.rows("months", _months(connection, first_period, today))
+        for name, rows in ledger_relations(ledger).items():
+            shown.rows(name, rows)
+        reached("load_before_commit")
     reached("load_after_commit")
     return current
 
@@ -189,7 +248,10 @@ def need_every_invoice_seen(connection: duckdb.DuckDBPyConnection, ledger: Ledge
 
     Fault 68: an older copy of the lake is whole in itself; only who saw more can tell, before it forgets.
     """
-    there = "select 1 from information_schema.tables where table_schema = 'lake' and table_name = 'ledger_invoices'"
+    there = (
+        "select 1 from information_schema.tables"
+        " where lower(table_schema) = 'lake' and lower(table_name) = 'ledger_invoices'"
+    )
     if connection.execute(there).fetchone() is None:
         return
     seen = connection.execute("select invoice_id, content_hash from lake.ledger_invoices").fetchall()
@@ -209,10 +271,19 @@ def expose_catalog(connection: duckdb.DuckDBPyConnection, lake: Lake, first_peri
     _write(connection, "months", _months(connection, first_period, today))
 
 
-def expose_forecasts(connection: duckdb.DuckDBPyConnection, lake: Lake, today: date) -> None:
+def expose_forecasts(connection: duckdb.DuckDBPyConnection | Session, lake: Lake, today: date) -> None:
     """Points `lake.forecasts` and `lake.forecast_backtests` at the newest forecast, empty where none was made."""
+    with _shown(connection, lake) as shown:
+        _show_forecasts(shown, lake, today)
+
+
+def _shown(connection: duckdb.DuckDBPyConnection | Session, lake: Lake) -> _Views | _Tables:
+    return _Tables(connection, lake.storage.uri) if isinstance(connection, Session) else _Views(connection)
+
+
+def _show_forecasts(shown: _Views | _Tables, lake: Lake, today: date) -> None:
     for name, key in newest(lake.storage, today).items():
-        _expose_parquet(connection, name, [lake.storage.locate(key)] if key else [])
+        shown.files(name, [lake.storage.locate(key)] if key else [])
 
 
 def _expose_parquet(connection: duckdb.DuckDBPyConnection, name: str, uris: Sequence[str]) -> None:

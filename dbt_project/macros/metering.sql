@@ -57,8 +57,7 @@
 {%- set doubled = '(2000000 * ' ~ rest ~ ' + ' ~ divisor ~ ')' -%}
     cast(
         sign({{ value_seconds }}) * (
-            ({{ dividend }} - {{ rest }}) / {{ divisor }} * 1000000
-            + ({{ doubled }} - mod({{ doubled }}, 2 * {{ divisor }})) / (2 * {{ divisor }})
+            {{ whole_quotient(dividend, divisor) }} * 1000000 + {{ whole_quotient(doubled, '(2 * ' ~ divisor ~ ')') }}
         ) * 0.000000000001 as decimal(38, 12)
     )
 {%- endmacro %}
@@ -85,8 +84,8 @@
 {%- endmacro %}
 
 {% macro default__split_to_rows(relation, key, text, separator) -%}
-    select {{ key }}, parts.value as part
-    from {{ relation }}, lateral split_to_table({{ text }}, '{{ separator }}') as parts
+    select {{ key }}, cast(parts.value as varchar) as part
+    from {{ relation }}, lateral flatten(input => split({{ text }}, '{{ separator }}')) as parts
 {%- endmacro %}
 
 {% macro duckdb__split_to_rows(relation, key, text, separator) -%}

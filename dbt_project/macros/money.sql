@@ -18,14 +18,10 @@
 
 {% macro default__divide(numerator, denominator) -%}
     cast(
-        sign({{ numerator }}) * sign({{ denominator }}) * (
-            (2 * {{ whole(numerator) }} * 1000000000000 + {{ whole(denominator) }})
-            - mod(
-                2 * {{ whole(numerator) }} * 1000000000000 + {{ whole(denominator) }},
-                nullif(2 * {{ whole(denominator) }}, 0)
-            )
-        ) / nullif(2 * {{ whole(denominator) }}, 0)
-        * 0.000000000001 as decimal(38, 12)
+        sign({{ numerator }}) * sign({{ denominator }}) * {{ whole_quotient(
+            '(2 * ' ~ whole(numerator) ~ ' * 1000000000000 + ' ~ whole(denominator) ~ ')',
+            'nullif(2 * ' ~ whole(denominator) ~ ', 0)'
+        ) }} * 0.000000000001 as decimal(38, 12)
     )
 {%- endmacro %}
 

@@ -75,7 +75,8 @@
     cast(cast({{ expression }} as decimal(38, 0)) * cast(0.000000000001 as decimal(12, 12)) as decimal(38, 12))
 {%- endmacro %}
 
-{#- Quotient of whole numbers, both not negative, without its rest. -#}
+{#- Quotient of whole numbers, both not negative, without its rest. What is divided has no rest and the quotient is cast
+    at once, so that `/` is exact wherever NUMBER / NUMBER has at least 6 decimals. -#}
 {% macro whole_quotient(dividend, divisor) -%}
     {{ return(adapter.dispatch('whole_quotient', 'meterhouse')(dividend, divisor)) }}
 {%- endmacro %}
