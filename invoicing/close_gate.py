@@ -181,7 +181,8 @@ def _lacking(connection: duckdb.DuckDBPyConnection, month: Month, source: str, a
 def _reconciliation(connection: duckdb.DuckDBPyConnection, month: Month) -> Answer:
     hops, off = _rows(
         connection,
-        "select count(*), count_if(unexplained <> 0) from fct_reconciliation where billing_period <= ?",
+        "select count(*), count(case when unexplained <> 0 then 1 end) from fct_reconciliation"
+        " where billing_period <= ?",
         month.period,
     )[0]
     said = f"{off} of {hops} hops have a difference without an explanation"
@@ -221,7 +222,7 @@ def _unrated(reasons: str) -> Callable[[duckdb.DuckDBPyConnection, Month], Answe
 def _tax(connection: duckdb.DuckDBPyConnection, month: Month) -> Answer:
     held, drafts = _rows(
         connection,
-        "select count_if(hold_reason = 'missing_tax_rate'), count(*) from fct_invoices"
+        "select count(case when hold_reason = 'missing_tax_rate' then 1 end), count(*) from fct_invoices"
         " where status = 'draft' and seller_id = ? and invoice_period = ?",
         month.seller_id,
         month.period,
