@@ -94,7 +94,7 @@ def _commitment(walk: Walk, charges: Sequence[Row]) -> None:
         walk.step(
             "charges of its scope, in its term so far",
             "select service_period, charge_key, component, amount, currency from fct_rated_charges"
-            " where service_period between date_trunc('month', ?::date) and ? and currency = ?"
+            " where service_period between date_trunc('month', cast(? as date)) and ? and currency = ?"
             " and case when ? is not null then subscription_id = ? else agreement_id = ? end"
             " and (? is null or charge_id = ?) and not is_vendor_edge order by all",
             settled[0]["term_start"],
