@@ -53,7 +53,7 @@ def export(
     order = _listed(mart.row_key) or "all"
     query = f"select {columns} from {mart.relation} {where} order by {order}"
     if isinstance(connection, Session):
-        frame = _frame(connection.execute(query.replace('"', "")))  # as Snowflake knows the names: in capitals
+        frame = frame_of(connection.execute(query.replace('"', "")))  # as Snowflake knows the names: in capitals
         frame.write_parquet(written, compression="zstd", metadata={MADE_FROM: made_from} if made_from else None)
         rows = frame.height
     else:
@@ -89,7 +89,7 @@ _TYPES: dict[int, pl.DataType | type[pl.DataType]] = {
 }
 
 
-def _frame(session: Session) -> pl.DataFrame:
+def frame_of(session: Session) -> pl.DataFrame:
     """The session's result with the types DuckDB would have exported."""
     schema = {
         name: (pl.Decimal(38, scale) if scale else pl.Int64) if code == 0 else _TYPES[code]

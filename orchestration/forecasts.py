@@ -19,8 +19,9 @@ from ingestion.faultpoints import reached
 from ingestion.lake import Lake
 from ingestion.storage import open_storage
 from orchestration import tables, warehouse
-from orchestration.exports import Mart, export
+from orchestration.exports import Mart, export, frame_of
 from orchestration.settings import Settings
+from orchestration.snowflake_session import Session
 
 # Views that show the newest forecast, exported again with it.
 SHOWN = ("fct_forecast", "fct_forecast_backtest", "fct_budget_vs_actual", "fct_budget_crossings")
@@ -40,7 +41,8 @@ def daily_spend(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Every series by day; empty where no month was run."""
     if not tables.exists(connection, "fct_daily_spend"):
         return pl.DataFrame(schema={**dict.fromkeys(KEYS, pl.String), "spend_date": pl.Date, "amount": pl.Float64})
-    return connection.execute(f"select {', '.join(KEYS)}, spend_date, amount from fct_daily_spend").pl()
+    found = connection.execute(f"select {', '.join(KEYS)}, spend_date, amount from fct_daily_spend")
+    return frame_of(found) if isinstance(found, Session) else found.pl()
 
 
 def keep_forecast(settings: Settings, tell: Callable[[str], None] = lambda text: None) -> Kept:
@@ -59,6 +61,8 @@ def keep_forecast(settings: Settings, tell: Callable[[str], None] = lambda text:
     keep(lake.storage, f"{today:%Y-%m-%d}", written)
     with warehouse.opened(settings) as connection:
         warehouse.expose_forecasts(connection, lake, today)
-        rows = {name: export(connection, Mart("main", name, False), None, settings.exports) for name in SHOWN}
+        rows = {
+            name: export(connection, Mart(settings.marts_schema, name, False), None, settings.exports) for name in SHOWN
+        }
     models = Counter(made.forecasts.unique("series_id")["model"])
     return Kept(made.origin, made.series, rows, dict(models.most_common()))

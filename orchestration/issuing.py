@@ -248,7 +248,7 @@ def void(settings: Settings, number: str, why: str, tell: Tell = lambda text: No
         if found is None:
             raise BadSetting(f"the ledger has no invoice {number}: `meterhouse invoices` lists them")
         entry, invoice = found
-        if settings.warehouse_path.exists():
+        if warehouse.exists(settings):
             with warehouse.opened(settings) as connection:
                 warehouse.need_every_invoice_seen(connection, ledger)
         head = ledger.head(entry.seller_id)

@@ -132,7 +132,7 @@ def materialised(settings: Settings, planned: dict[str, str], tell: Tell, landin
 
 def forecasted(settings: Settings, tell: Tell = lambda text: None) -> Outcome:
     """Forecasts the daily spend the warehouse has, and tells what budgets have crossed; raises BadSetting, Busy."""
-    if not settings.warehouse_path.exists():
+    if not warehouse.exists(settings):
         raise BadSetting(f"no warehouse at {settings.warehouse_path}: `meterhouse run --period YYYY-MM` makes one")
     prepare_home(settings)
     with locked(settings, "run"):

@@ -78,6 +78,11 @@ class Settings(BaseSettings):
         return self.root / "warehouse" / "exports"
 
     @property
+    def marts_schema(self) -> str:
+        """Where the target's profile puts marts."""
+        return "main" if self.target == "duckdb" else "marts"
+
+    @property
     def dagster_home(self) -> Path:
         return self.root / "dagster"
 

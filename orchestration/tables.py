@@ -63,11 +63,11 @@ def invoices(connection: duckdb.DuckDBPyConnection, months: Sequence[date]) -> l
 
 def budgets(connection: duckdb.DuckDBPyConnection, months: Sequence[date]) -> list[Row]:
     """Budgets of the months (of the newest where none is named) on their last known day."""
+    wanted = among(months) if months else "(select max(billing_period) from fct_budget_vs_actual)"
     return rows(
         connection,
-        "select * from fct_budget_vs_actual where is_latest and (list_contains(?, billing_period) or (len(?) = 0 "
-        "and billing_period = (select max(billing_period) from fct_budget_vs_actual))) order by all",
-        [list(months), list(months)],
+        f"select * from fct_budget_vs_actual where is_latest and billing_period in {wanted} order by all",
+        months,
     )
 
 
