@@ -85,7 +85,8 @@ def _texts(connection: Any, schema: str, names: list[str]) -> Marts:
     found: Marts = {}
     for name in names:
         columns = [column[0] for column in connection.execute(f"select * from {schema}.{name} limit 0").description]
-        columns = [column for column in columns if column not in NOT_CONTENT]
+        # In lower case: Snowflake does not tell names apart by case.
+        columns = [column.lower() for column in columns if column not in NOT_CONTENT]
         listed = ", ".join(f"cast({column} as varchar)" for column in columns)
         found[name] = columns, sorted(map(repr, connection.execute(f"select {listed} from {schema}.{name}").fetchall()))
     return found
