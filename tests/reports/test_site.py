@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
+import duckdb
 import pytest
 
-from orchestration.site import Site, page_addresses
+from orchestration.settings import Settings
+from orchestration.site import Site, build_site, page_addresses
+from tests.conftest import SampleRun
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("sample_world")]
 DESKTOP, PHONE = 1280, 390
@@ -146,3 +150,79 @@ def test_margin_and_health_show_the_marts_figures(visit: Any, mart: Mart) -> Non
     assert number(seen.figure("Hops with an unexplained difference")) == 0
     hops = mart("select count(*) from fct_reconciliation where billing_period = ?", month)[0][0]
     assert number(seen.figure("Hops compared")) == hops
+
+
+HOSTILE = '<img src=x onerror="window.hit=1"><script>window.hit=1</script> **x** [y](javascript:window.hit=1) \'z'
+
+
+def test_text_from_the_data_stays_text(visit: Any, sample_run: SampleRun, built: Site, tmp_path: Path) -> None:
+    """Fault 77. Fails when markup in a name or a description becomes a node, or a script of it runs."""
+    home = tmp_path / "home"
+    exports = sample_run.home / "warehouse" / "exports"
+    shutil.copytree(exports, home / "warehouse" / "exports")
+    shutil.copytree(sample_run.home / "reports" / "shell", home / "reports" / "shell")
+    with duckdb.connect() as connection:
+        for mart, column in (("dim_party", "name"), ("fct_invoice_lines", "description"), ("deliveries", "uri")):
+            for file in (exports / mart).glob("*.parquet"):
+                connection.execute(
+                    f"copy (select * replace (? || {column} as {column}) from '{file}')"
+                    f" to '{home / 'warehouse' / 'exports' / mart / file.name}' (format parquet)",
+                    [HOSTILE],
+                )
+    seen = visit(build_site(Settings(home=home)).folder)
+    for path in ("/", "/accounts/", "/invoices/", "/margin/", "/usage/", "/health/"):
+        seen.open(path)
+        for canvas in seen.page.locator("article canvas").all():  # tooltips are HTML
+            canvas.hover(timeout=10_000)
+        assert seen.page.evaluate("window.hit") is None, path
+        assert seen.page.locator("article img[src=x]").count() == 0, path
+    assert "‹script›" in seen.page.locator("article").inner_text()
+    assert not seen.wrong
+
+
+def cells(file: Path) -> str:
+    """All values of a Parquet file as text."""
+    with duckdb.connect() as connection:
+        rows = connection.execute(f"select columns(*)::varchar from '{file}'").fetchall()
+    return "\n".join(" ".join(map(str, row)) for row in rows)
+
+
+def files(folder: Path) -> dict[str, Path]:
+    """The site's files by their place in it: those of the shell, then those with rows."""
+    return {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("party", ["sakura", "apex"])
+def test_a_partys_site_holds_nothing_of_a_stranger(
+    visit: Any, sample_run: SampleRun, built: Site, mart: Mart, party: str
+) -> None:
+    """Fault 80. Fails when a file of the built site names a party or an account that is not the party's or below."""
+    edges = mart("select distinct seller_id, buyer_id from dim_agreement")
+    below = {party}
+    while more := {buyer for seller, buyer in edges if seller in below} - below:
+        below |= more
+    suppliers = {seller for seller, buyer in edges if buyer == party}
+    parties = dict(mart("select party_id, name from dim_party"))
+    owners = mart("select resource_id, party_id from dim_resource_owner")
+    strangers = {name for identifier, name in parties.items() if identifier not in below}
+    vendors = {identifier for (identifier,) in mart("select party_id from dim_party where role = 'vendor'")}
+    strangers |= set(parties) - below - suppliers - vendors  # who sells to it stands on its invoices, by id
+    strangers |= {resource for resource, owner in owners if owner not in below}
+    site = build_site(Settings(home=sample_run.home), party)
+    assert site.rows["invoices"] > 0 and site.rows["account_months"] > 0
+    shell = {name for name in files(built.folder) if not name.startswith("data/")}
+    pattern = re.compile("|".join(rf"(?<![\w-]){re.escape(stranger)}(?![\w-])" for stranger in sorted(strangers)))
+    for name, file in files(site.folder).items():
+        # The shell is the same for everybody and holds words of a language: of it only whole names are asked.
+        if name in shell:
+            content = file.read_bytes()
+            named = [stranger for stranger in strangers if " " in stranger and stranger.encode() in content]
+        else:
+            named = pattern.findall(cells(file) if file.suffix == ".parquet" else file.read_text("utf-8"))
+        assert not named, name
+    assert {name for name in files(site.folder) if not name.startswith("data/")} == shell
+    seen = visit(site.folder)
+    for path in ("/", "/accounts/", "/invoices/", "/margin/", "/usage/", "/health/"):
+        seen.open(path)
+        assert "undefined" not in seen.page.locator("article").inner_text(), path
+    assert not seen.wrong
