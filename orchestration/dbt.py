@@ -56,7 +56,13 @@ def domain(properties: Properties) -> str | None:
 
 
 def group(properties: Properties) -> str:
-    """staging and seeds as one each; allocation, metering, rating between; marts_cost, marts_usage, … at the end."""
+    """staging and seeds as one each; allocation, metering, rating between; marts_cost, marts_usage, … at the end.
+
+    A model whose folder would turn the graph of groups back on itself says its group itself (meta.dagster.group).
+    """
+    said = properties.get("config", {}).get("meta", {}).get("dagster", {}).get("group")
+    if said:
+        return said
     if layer(properties) in ("staging", "seeds") or not domain(properties):
         return layer(properties)
     return domain(properties) if layer(properties) == "intermediate" else f"marts_{domain(properties)}"

@@ -1,5 +1,6 @@
 -- One row per budget and day of its month up to the last one known: what was spent to date, in the budget's currency,
 -- and what the last four weeks say about a day. Days after the last known one have no row: nothing is claimed of them.
+{{ config(meta={'dagster': {'group': 'marts_budgets'}}) }}
 {%- set budget_days -%}
 partition by billing_period, budget_id, party_id, scope, scope_value order by budget_date
 {%- endset -%}

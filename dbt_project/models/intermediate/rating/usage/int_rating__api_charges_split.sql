@@ -4,6 +4,7 @@
 -- charge; what is due without any event, and the share of usage that came as CloudEvents, stands under '-'.
 -- Sums to the rated charges of the meters that read API events, exactly. One row per subscription, charge, price
 -- dimension, currency, API, provider, application, consumer and whether its buyer owns the resource.
+{{ config(meta={'dagster': {'group': 'marts_rating'}}) }}
 with
 
 meters as (
