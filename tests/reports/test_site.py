@@ -178,3 +178,51 @@ def test_text_from_the_data_stays_text(visit: Any, sample_run: SampleRun, built:
         assert seen.page.locator("article img[src=x]").count() == 0, path
     assert "‹script›" in seen.page.locator("article").inner_text()
     assert not seen.wrong
+
+
+def cells(file: Path) -> str:
+    """All values of a Parquet file as text."""
+    with duckdb.connect() as connection:
+        rows = connection.execute(f"select columns(*)::varchar from '{file}'").fetchall()
+    return "\n".join(" ".join(map(str, row)) for row in rows)
+
+
+def files(folder: Path) -> dict[str, Path]:
+    """The site's files by their place in it: those of the shell, then those with rows."""
+    return {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("party", ["sakura", "apex"])
+def test_a_partys_site_holds_nothing_of_a_stranger(
+    visit: Any, sample_run: SampleRun, built: Site, mart: Mart, party: str
+) -> None:
+    """Fault 80. Fails when a file of the built site names a party or an account that is not the party's or below."""
+    edges = mart("select distinct seller_id, buyer_id from dim_agreement")
+    below = {party}
+    while more := {buyer for seller, buyer in edges if seller in below} - below:
+        below |= more
+    suppliers = {seller for seller, buyer in edges if buyer == party}
+    parties = dict(mart("select party_id, name from dim_party"))
+    owners = mart("select resource_id, party_id from dim_resource_owner")
+    strangers = {name for identifier, name in parties.items() if identifier not in below}
+    vendors = {identifier for (identifier,) in mart("select party_id from dim_party where role = 'vendor'")}
+    strangers |= set(parties) - below - suppliers - vendors  # who sells to it stands on its invoices, by id
+    strangers |= {resource for resource, owner in owners if owner not in below}
+    site = build_site(Settings(home=sample_run.home), party)
+    assert site.rows["invoices"] > 0 and site.rows["account_months"] > 0
+    shell = {name for name in files(built.folder) if not name.startswith("data/")}
+    pattern = re.compile("|".join(rf"(?<![\w-]){re.escape(stranger)}(?![\w-])" for stranger in sorted(strangers)))
+    for name, file in files(site.folder).items():
+        # The shell is the same for everybody and holds words of a language: of it only whole names are asked.
+        if name in shell:
+            content = file.read_bytes()
+            named = [stranger for stranger in strangers if " " in stranger and stranger.encode() in content]
+        else:
+            named = pattern.findall(cells(file) if file.suffix == ".parquet" else file.read_text("utf-8"))
+        assert not named, name
+    assert {name for name in files(site.folder) if not name.startswith("data/")} == shell
+    seen = visit(site.folder)
+    for path in ("/", "/accounts/", "/invoices/", "/margin/", "/usage/", "/health/"):
+        seen.open(path)
+        assert "undefined" not in seen.page.locator("article").inner_text(), path
+    assert not seen.wrong
