@@ -66,7 +66,7 @@ $(PAGES): $(READY) requirements/reports.lock reports/package.json reports/packag
 	@echo "== installing node and the packages of reports/ (640 MB; a minute or two)"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/reports.lock
 	@cd reports && PATH="$(CURDIR)/$(NODE)/bin:$$PATH" \
-	    node "$(CURDIR)/$(NODE)/lib/node_modules/npm/bin/npm-cli.js" install --no-progress --loglevel=error || \
+	    node "$(CURDIR)/$(NODE)/lib/node_modules/npm/bin/npm-cli.js" ci --no-progress --loglevel=error || \
 	    { echo "npm cannot install the packages of reports/: it needs npm's registry (npm config get registry) once"; exit 3; }
 	@touch $@
 
