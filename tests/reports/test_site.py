@@ -155,6 +155,23 @@ def test_margin_and_health_show_the_marts_figures(visit: Any, mart: Mart) -> Non
 HOSTILE = '<img src=x onerror="window.hit=1"><script>window.hit=1</script> **x** [y](javascript:window.hit=1) \'z'
 
 
+def test_a_site_without_rows_answers_on_every_page(visit: Any, built: Site, tmp_path: Path) -> None:
+    """Fails when a page waits for ever, or shows an error, where its party sold, used and was charged nothing."""
+    empty = tmp_path / "site"
+    shutil.copytree(built.folder, empty)
+    with duckdb.connect() as connection:
+        for file in (empty / "data").rglob("*.parquet"):
+            rows = connection.read_parquet(str(file)).limit(1 if file.stem == "site" else 0)
+            rows.write_parquet(str(file.with_suffix(".empty")))
+            file.with_suffix(".empty").rename(file)
+    seen = visit(empty)
+    for address in sorted(page_addresses(json.loads((empty / "api" / "pagesManifest.json").read_text("utf-8")))):
+        seen.open(address)
+        text = seen.page.locator("article").inner_text()
+        assert "undefined" not in text and "NaN" not in text and "Loading" not in text, address
+    assert not seen.wrong
+
+
 def test_text_from_the_data_stays_text(visit: Any, sample_run: SampleRun, built: Site, tmp_path: Path) -> None:
     """Fault 77. Fails when markup in a name or a description becomes a node, or a script of it runs."""
     home = tmp_path / "home"
