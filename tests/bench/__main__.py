@@ -64,6 +64,11 @@ for feed in ("catalog", "aws_cur"):
 """
 
 
+def floor_command(lake: Path, catalog: Path, out: Path) -> list[str]:
+    """The floor as a process of its own: landed bill and delivered catalog in, invoice totals out as Parquet."""
+    return [sys.executable, "-c", FLOOR_PROGRAM, str(HERE / "floor.sql"), str(lake), str(catalog), str(out)]
+
+
 def agree_to_the_cent(warehouse: Path, floor: Path) -> tuple[int, Decimal]:
     """Number of invoices and their total; raises AssertionError where one invoice differs between the two sides."""
     import duckdb
@@ -101,8 +106,7 @@ def main() -> None:
         land = measured([python, "-c", LAND_PROGRAM, str(inbox), str(home / "lake"), PERIOD], environment)
         floors, jobs = [], []
         for _ in range(arguments.repeats):  # interleaved, so that a noisy machine disturbs both
-            program = [python, "-c", FLOOR_PROGRAM, str(HERE / "floor.sql"), str(home / "lake")]
-            floors.append(measured([*program, str(inbox / "catalog" / "2026-01-01"), str(floor_out)], environment))
+            floors.append(measured(floor_command(home / "lake", inbox / "catalog" / "2026-01-01", floor_out), environment))
             shutil.rmtree(home / "warehouse", ignore_errors=True)
             jobs.append(measured([python, "-m", "orchestration.cli", "run", "--period", PERIOD], environment))
         invoices, total = agree_to_the_cent(home / "warehouse" / "warehouse.duckdb", floor_out)
