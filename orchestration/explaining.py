@@ -120,28 +120,53 @@ def _cloud(walk: Walk, charges: Sequence[Row]) -> None:
         charge["charge_key"],
         *consumers,
     )
-    key = [charge[name] for name in ("billing_period", "payer_account_id", "account_id", "service_name", "sku_id")]
+    # An account's days and parts (what a tag or cost category gives away) may have different owners under one key.
+    of_key = (
+        "billing_period = ? and payer_account_id = ? and {account} = ? and service_name = ? and sku_id = ?"
+        " and charge_category = ?"
+    )
+    names = ("billing_period", "payer_account_id", "account_id", "service_name", "sku_id", "charge_category")
+    key = [charge[name] for name in names]
+    parts = (
+        "parts as (select assigned_by, first_date, last_date from intermediate.int_rating__costs_assigned"
+        f" where {of_key.format(account='account_id')} and owner_party_id in {among(consumers)})"
+    )
     walk.step(
         "allocated cost",
-        "select costs.cost_view, costs.component, costs.charge_date, costs.quantity, costs.amount, costs.currency,"
-        " costs.commitment_discount_id from fct_account_costs as costs"
+        f"with {parts} select costs.assigned_by, costs.cost_view, costs.component, costs.charge_date, costs.quantity,"
+        " costs.amount, costs.currency, costs.commitment_discount_id"
+        f" from (select * from fct_account_costs where {of_key.format(account='sub_account_id')}) as costs"
         " join dim_agreement as agreements on costs.cost_view = agreements.cost_view"
-        " where agreements.agreement_id = ? and costs.billing_period = ? and costs.payer_account_id = ?"
-        " and costs.sub_account_id = ? and costs.service_name = ? and costs.sku_id = ? and costs.charge_category = ?"
-        " and costs.amount <> 0 order by costs.charge_date, costs.component",
-        charge["agreement_id"],
+        " where agreements.agreement_id = ? and costs.amount <> 0"
+        " and exists (from parts where parts.assigned_by = costs.assigned_by"
+        " and costs.charge_date between parts.first_date and parts.last_date)"
+        " order by costs.charge_date, costs.assigned_by, costs.component",
         *key,
-        charge["charge_category"],
+        *consumers,
+        *key,
+        charge["agreement_id"],
     )
     _files(
         walk,
         "vendor lines",
-        "select source_file, source_row, delivery_id, charge_period_start, charge_description, consumed_quantity,"
-        " billed_cost, effective_cost, billing_currency from fct_cost_and_usage where billing_period = ?"
-        " and payer_account_id = ? and sub_account_id = ? and service_name = ? and sku_id = ? and charge_category = ?"
-        " order by source_file, source_row",
+        f"with {parts} select lines.source_file, lines.source_row, lines.delivery_id, lines.charge_period_start,"
+        " lines.charge_description, lines.consumed_quantity, lines.billed_cost, lines.effective_cost,"
+        " lines.billing_currency from (select * from fct_cost_and_usage"
+        f" where {of_key.format(account='sub_account_id')}) as lines"
+        " left join intermediate.int_allocation__tags_assigned as tags"
+        " on lines.billing_period = tags.billing_period and coalesce(lines.tags, '') = tags.tags"
+        " and coalesce(lines.x_cost_categories, '') = tags.cost_categories"
+        " and lines.x_charge_date >= tags.valid_from and lines.x_charge_date < tags.valid_to"
+        " and not (lines.charge_category = 'Purchase' and (lines.commitment_discount_id is not null"
+        " or coalesce(lines.commitment_discount_status, '-') = 'Unused'))"
+        f" where coalesce(tags.party_id, 'unassigned') in {among(consumers)} and tags.assigned_by is not null"
+        " or tags.assigned_by is null and exists (from parts where parts.assigned_by = '-'"
+        " and lines.x_charge_date between parts.first_date and parts.last_date)"
+        " order by lines.source_file, lines.source_row",
         *key,
-        charge["charge_category"],
+        *consumers,
+        *key,
+        *consumers,
     )
 
 

@@ -28,3 +28,11 @@
 {% macro tag_kinds() -%}
     ('aws_tag', 'aws_cost_category')
 {%- endmacro %}
+
+{#- Whether a line is the fee of a commitment: it is its account's, whatever it is tagged with. -#}
+{% macro is_commitments_own(charge_category, commitment_id, commitment_status) -%}
+    (
+        {{ charge_category }} = 'Purchase'
+        and ({{ commitment_id }} is not null or coalesce({{ commitment_status }}, '-') = 'Unused')
+    )
+{%- endmacro %}

@@ -106,7 +106,8 @@ def main() -> None:
         land = measured([python, "-c", LAND_PROGRAM, str(inbox), str(home / "lake"), PERIOD], environment)
         floors, jobs = [], []
         for _ in range(arguments.repeats):  # interleaved, so that a noisy machine disturbs both
-            floors.append(measured(floor_command(home / "lake", inbox / "catalog" / "2026-01-01", floor_out), environment))
+            floor = floor_command(home / "lake", inbox / "catalog" / "2026-01-01", floor_out)
+            floors.append(measured(floor, environment))
             shutil.rmtree(home / "warehouse", ignore_errors=True)
             jobs.append(measured([python, "-m", "orchestration.cli", "run", "--period", PERIOD], environment))
         invoices, total = agree_to_the_cent(home / "warehouse" / "warehouse.duckdb", floor_out)

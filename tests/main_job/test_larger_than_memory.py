@@ -1,4 +1,4 @@
-"""A month that does not fit into the memory DuckDB may use: it spills beside the warehouse, and the answer is the same."""
+"""A month that does not fit into DuckDB's memory limit: it spills beside the warehouse, and the answer is the same."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.explaining import explained
 from tests.main_job.conftest import MainJob
 from tests.worlds.builder import World, line, reservation
 
@@ -57,6 +58,18 @@ def _world(folder: Path) -> World:
             {"agreement_id": "reseller-alpha", "value": "0.10"},
             {"agreement_id": "reseller-beta", "value": "0.10"},
         ],
+        budgets=[
+            {
+                "budget_id": party,
+                "party_id": party,
+                "scope": "tag",
+                "scope_value": "team=b",
+                "period": "2026-01",
+                "amount": "100",
+                "currency": "USD",
+            }
+            for party in ("alpha", "beta", "reseller")
+        ],
         tax_rates=[{"seller_country": "DE", "rate": "0"}],
     )
 
@@ -91,6 +104,25 @@ def test_two_customers_of_one_account_are_invoiced_apart(tmp_path: Path, main_jo
         ("alpha", Decimal("54.60")),  # 49.64 x 1.10 = 54.604
         ("beta", Decimal("28.56")),  # 25.96 x 1.10 = 28.556
     ]
+    spent = "select party_id, scope_value, sum(amount) from fct_daily_spend where scope = ? group by all order by all"
+    assert marts.execute(spent, ["account"]).fetchall() == [
+        ("alpha", SHARED, Decimal("49.64")),
+        ("beta", SHARED, Decimal("25.96")),
+        ("unassigned", SHARED, Decimal("3.00")),
+    ]
+    # Beta's tag is beta's to mid-January, alpha's from then on: each sees of it what is its own, amortised.
+    assert marts.execute(spent, ["tag"]).fetchall() == [
+        ("alpha", "team=b", Decimal("40.00")),
+        ("beta", "team=b", Decimal("20.60")),
+        ("reseller", "team=b", Decimal("60.60")),
+    ]
+    # Both invoices have a line for the same account and SKU: behind each stand its own lines alone.
+    for buyer, line_costs in (("alpha", {"10.00", "40.00"}), ("beta", {"20.00", "5.00"})):
+        query = "select line_id from fct_invoice_lines where buyer_id = ? and charge_key like '%BoxUsage%'"
+        ((line_id,),) = marts.execute(query, [buyer]).fetchall()
+        behind = {step.name: step.rows for step in explained(marts, line_id)}
+        assert {row["billed_cost"] for row in behind["vendor lines"]} == set(map(Decimal, line_costs))
+        assert sum(row["amount"] for row in behind["allocated cost"]) == sum(map(Decimal, line_costs))
     assert marts.execute(
         "select reason, resource_kind, resource_id, amount, holds_close from fct_unrated_usage"
     ).fetchall() == [("unassigned", "aws_tag", "user:team=zz", Decimal("3.00"), True)]

@@ -4,7 +4,8 @@
 -- Only the columns that allocation needs: DuckDB reads every column that a union lists.
 {%- set columns = [
     'billing_period', 'payer_account_id', 'service_name', 'sku_id', 'usage_type', 'region_id', 'charge_date',
-    'charge_period_start', 'charge_period_end',    'pricing_unit', 'currency', 'line_item_type', 'charge_category', 'commitment_kind', 'commitment_discount_id',
+    'charge_period_start', 'charge_period_end', 'pricing_unit', 'currency', 'line_item_type', 'charge_category',
+    'commitment_kind', 'commitment_discount_id',
     'billed_cost', 'effective_cost', 'billed_quantity', 'effective_quantity', 'list_cost', 'contracted_cost',
 ] %}
 with
@@ -55,10 +56,9 @@ parted as (
         and coalesce(lines_with_tags.tags, '') = tags_assigned.tags
         and coalesce(lines_with_tags.cost_categories, '') = tags_assigned.cost_categories
         and {{ valid_on('tags_assigned', 'lines_with_tags.charge_date') }}
-        and not (
-            lines_with_tags.charge_category = 'Purchase'
-            and (lines_with_tags.commitment_discount_id is not null or coalesce(lines_with_tags.commitment_status, '-') = 'Unused')
-        )
+        and not {{ is_commitments_own(
+            'lines_with_tags.charge_category', 'lines_with_tags.commitment_discount_id', 'lines_with_tags.commitment_status'
+        ) }}
     left join owners
         on owners.resource_kind = 'aws_account'
         and lines_with_tags.usage_account_id = owners.resource_id

@@ -1,5 +1,5 @@
--- What accounts cost by day, as somebody who watches them sees it: their owner, every party between the owner and the
--- payer, and the payer's own party. Each sees the cost view it buys in, never an amount of another view. Only what is
+-- What accounts (and the parts of them that a tag or cost category gives away) cost by day, as somebody who watches them
+-- sees it: their owner, every party between the owner and the payer, and the payer's own party. Each sees the cost view it buys in, never an amount of another view. Only what is
 -- watched is kept: every account by its owner; accounts, services and tags by the parties that have a budget of them.
 with
 
@@ -21,6 +21,10 @@ edges as (
 
 payer_views as (
     select * from {{ ref('int_rating__payer_views') }}
+),
+
+tags_assigned as (
+    select * from {{ ref('int_allocation__tags_assigned') }}
 ),
 
 owners as (
@@ -51,6 +55,7 @@ grouped as (
         charge_date,
         payer_account_id,
         coalesce(sub_account_id, payer_account_id) as account_id,
+        coalesce(assigned_by, '-') as assigned_by,
         vendor,
         service_name,
         cost_view,
@@ -67,6 +72,7 @@ tagged as (
         lines.x_charge_date as charge_date,
         lines.payer_account_id,
         coalesce(lines.sub_account_id, lines.payer_account_id) as account_id,
+        coalesce(tags_assigned.assigned_by, '-') as assigned_by,
         'aws' as vendor,
         tag_budgets.scope_value,
         lines.billing_currency as currency,
@@ -80,13 +86,19 @@ tagged as (
             {{ json_text('lines.tags', "'user:' || tag_budgets.tag_key") }},
             {{ json_text('lines.tags', "'user_' || tag_budgets.tag_key") }}
         )
+    left join tags_assigned
+        on lines.billing_period = tags_assigned.billing_period
+        and coalesce(lines.tags, '') = tags_assigned.tags
+        and coalesce(lines.x_cost_categories, '') = tags_assigned.cost_categories
+        and {{ valid_on('tags_assigned', 'lines.x_charge_date') }}
+        and not {{ is_commitments_own('lines.charge_category', 'lines.commitment_discount_id', 'lines.commitment_discount_status') }}
     group by all
 ),
 
 cost_dates as (
-    select billing_period, charge_date, payer_account_id, account_id, vendor from grouped
+    select billing_period, charge_date, payer_account_id, account_id, assigned_by, vendor from grouped
     union distinct
-    select billing_period, charge_date, payer_account_id, account_id, vendor from tagged
+    select billing_period, charge_date, payer_account_id, account_id, assigned_by, vendor from tagged
 ),
 
 -- The days between two changes of the catalog have one chain: the one rating walked.
@@ -113,8 +125,11 @@ owned as (
     from cost_dates
     inner join segments on cost_dates.charge_date = segments.charge_date
     left join owners
-        on {{ account_resource_kind('cost_dates.vendor') }} = owners.resource_kind
-        and cost_dates.account_id = owners.resource_id
+        on owners.resource_kind || ':' || owners.resource_id
+        = case cost_dates.assigned_by
+            when '-' then {{ account_resource_kind('cost_dates.vendor') }} || ':' || cost_dates.account_id
+            else cost_dates.assigned_by
+        end
         and {{ valid_on('owners', 'segments.segment_start') }}
     left join roots
         on cost_dates.billing_period = roots.billing_period
@@ -133,6 +148,7 @@ watchers as (
         owned.charge_date,
         owned.payer_account_id,
         owned.account_id,
+        owned.assigned_by,
         owned.vendor,
         edges.buyer_id as party_id,
         edges.cost_view,
@@ -145,11 +161,11 @@ watchers as (
         and owned.root_party_id = edges.root_party_id
         and owned.owner_party_id = edges.owner_party_id
     union all
-    select charge_date, payer_account_id, account_id, vendor, root_party_id, payer_view, 2
+    select charge_date, payer_account_id, account_id, assigned_by, vendor, root_party_id, payer_view, 2
     from owned
     where root_party_id is not null
     union all
-    select charge_date, payer_account_id, account_id, vendor, owner_party_id, payer_view, 3
+    select charge_date, payer_account_id, account_id, assigned_by, vendor, owner_party_id, payer_view, 3
     from owned
 ),
 
@@ -162,11 +178,17 @@ watched as (
         on watchers.charge_date = owned.charge_date
         and watchers.payer_account_id = owned.payer_account_id
         and watchers.account_id = owned.account_id
+        and watchers.assigned_by = owned.assigned_by
         and watchers.vendor = owned.vendor
     qualify
         row_number() over (
             partition by
-                watchers.charge_date, watchers.payer_account_id, watchers.account_id, watchers.vendor, watchers.party_id
+                watchers.charge_date,
+                watchers.payer_account_id,
+                watchers.account_id,
+                watchers.assigned_by,
+                watchers.vendor,
+                watchers.party_id
             order by watchers.preference
         ) = 1
 ),
@@ -177,6 +199,7 @@ scoped as (
         charge_date,
         payer_account_id,
         account_id,
+        assigned_by,
         vendor,
         'account' as scope,
         account_id as scope_value,
@@ -191,6 +214,7 @@ scoped as (
         grouped.charge_date,
         grouped.payer_account_id,
         grouped.account_id,
+        grouped.assigned_by,
         grouped.vendor,
         'service' as scope,
         grouped.service_name as scope_value,
@@ -206,6 +230,7 @@ scoped as (
         tagged.charge_date,
         tagged.payer_account_id,
         tagged.account_id,
+        tagged.assigned_by,
         tagged.vendor,
         'tag' as scope,
         tagged.scope_value,
@@ -231,6 +256,7 @@ dated as (
         on scoped.charge_date = watched.charge_date
         and scoped.payer_account_id = watched.payer_account_id
         and scoped.account_id = watched.account_id
+        and scoped.assigned_by = watched.assigned_by
         and scoped.vendor = watched.vendor
         and scoped.cost_view = watched.cost_view
     left join budgets
