@@ -27,6 +27,7 @@ def relations(ledger: Ledger) -> dict[str, list[Row]]:
             "ledger_invoices",
             "ledger_closes",
             "ledger_inputs",
+            "ledger_invoice_taxes",
             "ledger_taxes",
             "ledger_fx_rates",
         )
@@ -36,6 +37,7 @@ def relations(ledger: Ledger) -> dict[str, list[Row]]:
         for invoice in entry.invoices:
             rows["ledger_invoices"].append(_invoice(entry, invoice, issued_at, voided_by))
             rows["ledger_lines"] += _lines(invoice["content"])
+            rows["ledger_invoice_taxes"] += _taxes(invoice["content"])
             rows["ledger_taxes"] += _tax_rates(entry, invoice["content"], voided_by)
         if entry.closes:
             rows["ledger_closes"].append(_close(entry, issued_at))
@@ -82,6 +84,17 @@ def _lines(content: Json) -> Iterator[Row]:
                 "corrects_invoice_id": corrects.rpartition("/")[0] if corrects else None,
             }
         )
+
+
+def _taxes(content: Json) -> Iterator[Row]:
+    """The invoice's tax by category and rate."""
+    for tax in content["taxes"]:
+        amounts = {name: Decimal(tax[name]) for name in ("rate", "net_amount", "tax_amount")}
+        yield {
+            "invoice_id": content["invoice_number"],
+            "tax_category": tax["tax_category"],
+            "kind": tax["kind"],
+        } | amounts
 
 
 def _tax_rates(entry: Entry, content: Json, voided_by: dict[str, str]) -> Iterator[Row]:

@@ -116,6 +116,14 @@ LAKE_RELATIONS: dict[str, dict[str, str]] = {
         "identity": "varchar",
     },
     # Rates that stay as they were issued. Of voided invoices the tax is forgotten: a void may be there to mend it.
+    "ledger_invoice_taxes": {
+        "invoice_id": "varchar",
+        "tax_category": "varchar",
+        "kind": "varchar",
+        "rate": "decimal(38,12)",
+        "net_amount": "decimal(38,4)",
+        "tax_amount": "decimal(38,4)",
+    },
     "ledger_taxes": {
         "agreement_id": "varchar",
         "service_period": "date",

@@ -1,5 +1,5 @@
--- The sellers' own bills in FOCUS 1.2 (Cost and Usage): one row per invoice line, and one per invoice for its tax, draft
--- or issued. BilledCost sums to each invoice's total. Each buyer's rows are those of its BillingAccountId.
+-- The sellers' own bills in FOCUS 1.2 (Cost and Usage): one row per invoice line, and one per invoice, tax category and
+-- rate for its tax, draft or issued. BilledCost sums to each invoice's total. Each buyer's rows are those of its BillingAccountId.
 {{ config(meta={'row_key': ['x_InvoiceDetailId']}) }}
 
 with
@@ -57,7 +57,8 @@ focused as (
         items.invoice_status as "x_InvoiceStatus",
         items.seller_id as "x_SellerId",
         items.service_period as "x_ServicePeriod",
-        items.tax_category as "x_TaxCategory"
+        items.tax_category as "x_TaxCategory",
+        items.tax_rate as "x_TaxRate"
     from items
     left join parties as sellers on items.seller_id = sellers.party_id
     left join parties as buyers on items.buyer_id = buyers.party_id

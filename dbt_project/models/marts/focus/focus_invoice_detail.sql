@@ -1,4 +1,5 @@
--- Invoices in FOCUS 1.4 (Invoice Detail): one row per line of a document, and one for its tax. Lines of 0 do not exist.
+-- Invoices in FOCUS 1.4 (Invoice Detail): one row per line of a document, and one per tax category and rate for its tax.
+-- Rows of 0 do not exist.
 {{ config(meta={'row_key': ['InvoiceDetailId']}) }}
 
 with
@@ -48,6 +49,7 @@ detailed as (
         items.quantity as "x_PricingQuantity",
         items.seller_id as "x_SellerId",
         items.tax_category as "x_TaxCategory",
+        items.tax_rate as "x_TaxRate",
         items.unit_price as "x_UnitPrice"
     from items
     left join parties as sellers on items.seller_id = sellers.party_id

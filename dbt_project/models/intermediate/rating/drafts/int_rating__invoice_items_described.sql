@@ -1,5 +1,5 @@
--- Everything that an invoice asks money for, one row per line and one per invoice for its tax, with what is known of the
--- charge behind it. A line whose charge is not rated any more (an account that moved away) is described by its key.
+-- Everything that an invoice asks money for, one row per line and one per tax category and rate of its tax (the VAT
+-- breakdown of EN 16931, BG-23), with what is known of the charge behind it. A line whose charge is not rated any more (an account that moved away) is described by its key.
 with
 
 lines as (
@@ -8,6 +8,14 @@ lines as (
 
 invoices as (
     select * from {{ ref('fct_invoices') }}
+),
+
+draft_taxes as (
+    select * from {{ ref('int_rating__taxes_computed') }}
+),
+
+issued_taxes as (
+    select * from {{ source('lake', 'ledger_invoice_taxes') }}
 ),
 
 charges as (
@@ -103,6 +111,7 @@ described as (
         keyed.amount,
         keyed.currency,
         keyed.tax_category,
+        cast(null as decimal(38, 12)) as tax_rate,
         keyed.charge_class,
         keyed.corrects_line_id,
         keyed.corrects_invoice_id,
@@ -142,24 +151,35 @@ described as (
         and keyed.charge_key = charges_by_key.charge_key
 ),
 
+tax_parts as (
+    select invoice_id, tax_category, kind, rate, tax_amount from draft_taxes where tax_amount <> 0
+    union all
+    select invoice_id, tax_category, kind, rate, tax_amount from issued_taxes where tax_amount <> 0
+),
+
 taxes as (
     select
-        billing_period,
-        invoice_id,
-        invoice_id || '/tax' as item_id,
+        invoices.billing_period,
+        invoices.invoice_id,
+        invoices.invoice_id || '/tax/' || cast(
+            row_number() over (
+                partition by invoices.invoice_id order by tax_parts.tax_category, tax_parts.kind, tax_parts.rate
+            ) as varchar
+        ) as item_id,
         true as is_tax,
-        agreement_id,
-        seller_id,
-        buyer_id,
-        invoice_period as service_period,
-        agreement_id || '/tax' as charge_key,
+        invoices.agreement_id,
+        invoices.seller_id,
+        invoices.buyer_id,
+        invoices.invoice_period as service_period,
+        invoices.agreement_id || '/tax/' || tax_parts.tax_category as charge_key,
         'Tax' as description,
         cast(null as decimal(38, 12)) as quantity,
         cast(null as decimal(38, 12)) as unit_price,
-        {{ money('tax_amount') }} as exact_amount,
-        tax_amount as amount,
-        currency,
-        cast(null as varchar) as tax_category,
+        {{ money('tax_parts.tax_amount') }} as exact_amount,
+        tax_parts.tax_amount as amount,
+        invoices.currency,
+        tax_parts.tax_category,
+        tax_parts.rate as tax_rate,
         cast(null as varchar) as charge_class,
         cast(null as varchar) as corrects_line_id,
         cast(null as varchar) as corrects_invoice_id,
@@ -174,8 +194,8 @@ taxes as (
         cast(null as varchar) as subscription_id,
         cast(null as varchar) as charge_id,
         'tax' as component
-    from invoices
-    where tax_amount <> 0
+    from tax_parts
+    inner join invoices on tax_parts.invoice_id = invoices.invoice_id
 ),
 
 items as (
