@@ -111,6 +111,11 @@ class Lake:
             exposed = [m for m in exposed if m.deliveries[0].details["recorded_at"] > emptied]
         return [self.storage.locate(part.key) for manifest in exposed for part in manifest.parts]
 
+    def bytes_of(self, period: str) -> int:
+        """Size of the Parquet files that hold the month's current rows."""
+        exposed = [manifest for contract in inbound_contracts() for manifest in self._exposed(contract)]
+        return sum(part.size for manifest in exposed for part in manifest.parts if part.period == period)
+
     def quarantine_files(self) -> list[str]:
         """Paths or s3:// URIs of the rejected rows of current deliveries, ordered."""
         return [

@@ -29,7 +29,8 @@ from ingestion.manifests import (
     table_delivery_id,
 )
 from ingestion.references import judges
-from ingestion.storage import Changed, Storage, UnsafeKey
+from ingestion.room import need_room
+from ingestion.storage import Changed, Folder, Storage, UnsafeKey
 from ingestion.totals import add
 
 BYTES_PER_LANDING = 256 << 20  # small deliveries that only add rows land together up to here
@@ -175,6 +176,7 @@ class _Landing:
 
     def _land_together(self, candidates: list[Candidate]) -> set[str]:
         """One landing of all that can be read; their ids. A delivery that is refused leaves no row in it."""
+        self._need_room(candidates)
         while candidates:
             contract = load_contract(f"{self.feed}.{candidates[0].found.table}")
             try:
@@ -186,6 +188,15 @@ class _Landing:
                 candidates = [candidate for candidate in candidates if candidate is not refusal.candidate]
                 self._reject(refusal.candidate, contract, refusal.problem)
         return set()
+
+    def _need_room(self, candidates: list[Candidate]) -> None:
+        """Raises NoRoom where the lake's disk, or the one for scratch space, may not hold them."""
+        size = sum(file.size for candidate in candidates for file in candidate.found.files)
+        places = [Path(tempfile.gettempdir())]
+        if isinstance(self.lake.storage, Folder):
+            places.append(self.lake.storage.root)
+        for place in places:
+            need_room(place, size, f"landing {len(candidates)} deliveries of {self.feed}")
 
     def _reject(self, candidate: Candidate, contract: Contract, problem: Exception) -> None:
         """Refused while it was read. It is read again by the next run: what refused it may have been mended."""
@@ -229,8 +240,9 @@ def _groups(founds: Iterable[Found]) -> Iterator[list[Found]]:
 def land(feed: str, inbox: Storage, lake: Lake, period: str | None = None) -> LandingReport:
     """Lands the feed's new complete deliveries (of the month, where the feed's layout tells it; None: all).
 
-    Safe to kill, to repeat and to run twice at once. Raises Busy where another landing does not end, KeyError for an
-    unknown feed. Bad deliveries never raise: they are in the report and in `lake.deliveries()`.
+    Safe to kill, to repeat and to run twice at once. Raises Busy where another landing does not end, NoRoom for a disk
+    that may get full, KeyError for an unknown feed. Bad deliveries never raise: they are in the report and in
+    `lake.deliveries()`.
     """
     with lake.exclusive():
         landing = _Landing(feed, inbox, lake)

@@ -205,8 +205,16 @@ def _outcome(result: dg.ExecuteInProcessResult, name: str, reason: str, seconds:
     return Outcome(name, "failed", _errors(result.all_events), seconds, failed_checks, warnings)
 
 
+# What DuckDB and the operating system say when there is not enough of something, and what a person can do about it.
+REMEDIES = {
+    "Out of Memory Error": "raise METERHOUSE_MEMORY_LIMIT, or lower METERHOUSE_THREADS; what was there is untouched",
+    "No space left on device": "make room on the disk of METERHOUSE_HOME; what was there is untouched",
+    "File too large": "let larger files be written (ulimit -f); what was there is untouched",
+}
+
+
 def _errors(events: Iterable[Any]) -> str:
-    """The innermost messages of the failed steps."""
+    """The innermost messages of the failed steps, and a remedy where one is known."""
     messages = []
     for event in events:
         if event.is_step_failure:
@@ -214,6 +222,7 @@ def _errors(events: Iterable[Any]) -> str:
             while error and error.cause:
                 error = error.cause
             messages.append(f"{event.step_key}: {error.message.strip() if error else 'failed'}")
+    messages += [remedy for words, remedy in REMEDIES.items() if any(words in message for message in messages)]
     return "\n".join(messages) or "the run failed before its first step"
 
 

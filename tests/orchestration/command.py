@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,11 +94,19 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT), "METERHOUSE_HOME": str(home), "METERHOUSE_NOW": NOW} | more
 
 
-def start(home: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+def start(home: Path, *arguments: str, largest_file: int = 0, **variables: str) -> subprocess.Popen[str]:
+    """The command, begun. With `largest_file` no file may get larger: to whoever writes one, the disk is full."""
     command = [sys.executable, "-m", "orchestration.cli", *arguments]
     pipe = subprocess.PIPE
+    limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (largest_file,) * 2) if largest_file else None
     return subprocess.Popen(
-        command, env=environment(home, **variables), stdout=pipe, stderr=pipe, text=True, cwd=home.parent
+        command,
+        env=environment(home, **variables),
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        cwd=home.parent,
+        preexec_fn=limit,
     )
 
 

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from ingestion.lake import Lake
+from ingestion.room import need_room
 from ingestion.storage import open_storage
 from orchestration import warehouse
 from orchestration.dbt import LAKE_MONTH, LAKE_REFERENCE
@@ -15,6 +16,8 @@ from orchestration.settings import get_settings
 def _expose(period: str | None) -> dg.MaterializeResult:
     settings = get_settings()
     lake = Lake(open_storage(settings.lake_uri))
+    if period and settings.target == "duckdb":
+        need_room(settings.warehouse_path, lake.bytes_of(period), f"computing {period}")
     with warehouse.opened(settings) as connection:
         files = warehouse.expose_lake(connection, lake, settings.first_period, settings.clock.date())
         if period:
