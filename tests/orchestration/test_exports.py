@@ -51,6 +51,7 @@ def test_lines_made_from_the_same_are_not_written_again(connection: duckdb.DuckD
     """Fails when a close waits for lines that did not change, or lines that did change stay old."""
     file = tmp_path / "fct_lines" / "2026-01.parquet"
     assert export(connection, LINES, MONTH, tmp_path, "bills-code") == 1000
+    assert [row[0] for row in rows(file)] == list(range(1000, 0, -1)), "lines stay in the order they were delivered in"
     first = file.stat().st_mtime_ns
     assert export(connection, LINES, MONTH, tmp_path, "bills-code") is None
     assert file.stat().st_mtime_ns == first

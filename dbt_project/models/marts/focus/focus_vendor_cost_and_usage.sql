@@ -16,11 +16,10 @@ categories as (
     select * from {{ ref('focus_service_categories') }}
 ),
 
-marked as (
-    select
-        *,
-        charge_category = 'Purchase' and commitment_discount_id is not null as is_fee
-    from bill_lines
+-- The bill once more: DuckDB writes down a CTE that is read twice, and a line is wide.
+fees_unused as (
+    select * from {{ ref('fct_cost_and_usage') }}
+    where charge_category = 'Purchase' and commitment_discount_id is not null and effective_cost <> 0
 ),
 
 -- FOCUS wants a list and a contracted cost on every row: what the bill leaves out costs what it was billed at.
@@ -29,10 +28,12 @@ lines as (
         *,
         false as is_unused_part,
         billed_cost as billed_amount,
-        case when is_fee then 0 else effective_cost end as effective_amount,
+        case
+            when charge_category = 'Purchase' and commitment_discount_id is not null then 0 else effective_cost
+        end as effective_amount,
         coalesce(contracted_cost, billed_cost) as contracted_amount,
         coalesce(list_cost, contracted_cost, billed_cost) as list_amount
-    from marked
+    from bill_lines
     union all
     select
         *,
@@ -41,8 +42,7 @@ lines as (
         effective_cost as effective_amount,
         0 as contracted_amount,
         0 as list_amount
-    from marked
-    where is_fee and effective_cost <> 0
+    from fees_unused
 ),
 
 focused as (
