@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from orchestration.settings import PROJECT_ROOT
 from tests.bench.month import PERIOD, write_bill, write_catalog
 
 HERE = Path(__file__).parent
+MODELS = PROJECT_ROOT / "dbt_project" / "models"
 
 
 @dataclass
@@ -85,6 +89,29 @@ def agree_to_the_cent(warehouse: Path, floor: Path) -> tuple[int, Decimal]:
         return connection.execute("select count(*), sum(net_amount) from fct_invoices").fetchone()
 
 
+FINISHED = re.compile(r"\d+ of \d+ (?:OK|PASS|WARN) (.+?) \.* *\[(?:SUCCESS|PASS|WARN \d+) in ([\d.]+)s\]")
+
+
+def stages(log: str, floor: float) -> list[str]:
+    """The last run's dbt nodes by their room in the project, as lines of a table: seconds of a thread, and how many
+    times the floor that is. Seconds, because nodes share a process: CPU of one cannot be told from another's.
+    """
+    rooms = {path.stem: str(path.parent.relative_to(MODELS)) for path in MODELS.rglob("*.sql")}
+    spent: dict[str, list[float]] = defaultdict(list)
+    slowest: dict[str, tuple[float, str]] = {}
+    for what, seconds in FINISHED.findall(log.rpartition("Running with dbt")[2]):
+        name = what.split()[-1].rpartition(".")[2]
+        room = rooms.get(name, "checks")
+        spent[room].append(float(seconds))
+        slowest[room] = max(slowest.get(room, (0.0, "")), (float(seconds), name))
+    return [
+        f"  {room:<32}{sum(each):>9.2f}{sum(each) / floor:>8.1f} x floor, {len(each):>3} nodes,"
+        f" the slowest {slowest[room][1]} {slowest[room][0]:.2f}"
+        for room, each in sorted(spent.items(), key=lambda item: -sum(item[1]))
+        if sum(each) >= 0.05
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=1_000_000)
@@ -102,6 +129,7 @@ def main() -> None:
             "METERHOUSE_HOME": str(home),
             "METERHOUSE_INBOX": str(inbox),
             "METERHOUSE_NOW": "2026-02-03T00:00:00Z",
+            "METERHOUSE_EXPORT_LINES": "false",  # a copy of the bill, which the floor does not write
         }
         land = measured([python, "-c", LAND_PROGRAM, str(inbox), str(home / "lake"), PERIOD], environment)
         floors, jobs = [], []
@@ -111,6 +139,7 @@ def main() -> None:
             shutil.rmtree(home / "warehouse", ignore_errors=True)
             jobs.append(measured([python, "-m", "orchestration.cli", "run", "--period", PERIOD], environment))
         invoices, total = agree_to_the_cent(home / "warehouse" / "warehouse.duckdb", floor_out)
+        log = (home / "logs" / "run.log").read_text("utf-8")
     floor = statistics.median(cost.wall for cost in floors)
     job = statistics.median(cost.wall for cost in jobs)
     print(f"Both sides agree to the cent: {invoices:,} invoices, {total:,.2f} USD.")
@@ -121,6 +150,8 @@ def main() -> None:
         ("main job: lake -> invoices, cold", sorted(jobs, key=lambda cost: cost.wall)[len(jobs) // 2]),
     ]:
         print(f"{name:<34}{cost.wall:>9.2f}{cost.cpu:>9.2f}{cost.peak:>9.2f}")
+    print("of it dbt, in the last run (seconds of its two threads together):")
+    print(*stages(log, floor), sep="\n")
     print(f"Ratio main job / floor: {job / floor:.2f} (medians of {arguments.repeats} interleaved runs)")
     print(f"Ingested {arguments.lines / land.wall:,.0f} lines/s")
 

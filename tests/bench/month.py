@@ -1,7 +1,8 @@
 """A month of N CUR lines as a producer delivers it (legacy Parquet with a manifest), and the catalog to bill it.
 
-Three tiers: vendor -> distributor -> resellers -> customers, one linked account a customer. Reservations and savings
-plans are bought by the payer and used by everyone. Seeded by the line number alone, so a month is the same every time.
+Three tiers: vendor -> distributor -> resellers -> customers, one linked account a customer, each with four of 200 SKUs
+(so that 1,000 lines of an account are some eight a SKU and day). Reservations and savings plans are bought by the payer
+and used by everyone. Seeded by the line number alone, so a month is the same every time.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ from (
     select
         n,
         h,
-        h // 7 % 200 as sku,
+        (h % {customers} * 7 + h // 7 % 4 * 50) % 200 as sku,
         timestamp '2026-01-01' + to_hours(cast(h // 11 % 744 as bigint)) as hour,
         cast((1 + h % 99991) as double) / 65536 as price,
         case
