@@ -49,6 +49,15 @@ tag_budgets as (
     where scope = 'tag' and position('=' in scope_value) > 1
 ),
 
+-- The views somebody buys in or pays in: usually one of the five.
+views_in_use as (
+    select cost_view from edges
+    union distinct
+    select cost_view from payer_views
+    union distinct
+    select 'effective' as cost_view
+),
+
 grouped as (
     select
         billing_period,
@@ -62,6 +71,7 @@ grouped as (
         currency,
         {{ money('sum(amount)') }} as amount
     from account_costs
+    where cost_view in (select cost_view from views_in_use)
     group by all
 ),
 
