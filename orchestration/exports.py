@@ -18,6 +18,7 @@ import polars as pl
 from ingestion.faultpoints import reached
 from orchestration.periods import period_of
 from orchestration.snowflake_session import Session
+from orchestration.tables import quoted
 
 MADE_FROM = "meterhouse_made_from"  # key of the file's own metadata
 
@@ -76,7 +77,8 @@ def _streamed(connection: duckdb.DuckDBPyConnection, query: str, file: Path, mad
 
 
 def _copied(connection: duckdb.DuckDBPyConnection, query: str, file: Path, options: str) -> int:
-    (rows,) = connection.execute(f"copy ({query}) to {_quoted(file)} (format parquet, {options})").fetchone() or (0,)
+    copied = connection.execute(f"copy ({query}) to {quoted(str(file))} (format parquet, {options})").fetchone()
+    (rows,) = copied or (0,)
     return rows
 
 
@@ -87,10 +89,6 @@ def _made_from(file: Path) -> str:
 
 def _listed(columns: Iterable[str]) -> str:
     return ", ".join(f'"{column}"' for column in columns)
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 # Snowflake's types by the code its connector gives them; NUMBER is told apart by its scale.

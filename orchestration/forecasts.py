@@ -20,6 +20,7 @@ from ingestion.lake import Lake
 from ingestion.storage import open_storage
 from orchestration import tables, warehouse
 from orchestration.exports import Mart, export, frame_of
+from orchestration.exposing import expose_forecasts
 from orchestration.settings import Settings
 from orchestration.snowflake_session import Session
 
@@ -60,7 +61,7 @@ def keep_forecast(settings: Settings, tell: Callable[[str], None] = lambda text:
     reached("forecast_before_keep")
     keep(lake.storage, f"{today:%Y-%m-%d}", written)
     with warehouse.opened(settings) as connection:
-        warehouse.expose_forecasts(connection, lake, today)
+        expose_forecasts(connection, lake, today)
         rows = {
             name: export(connection, Mart(settings.marts_schema, name, False), None, settings.exports) for name in SHOWN
         }

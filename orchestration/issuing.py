@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
+import duckdb
+
 from ingestion.lake import Lake
 from ingestion.storage import open_storage
 from invoicing import close_gate, issue
@@ -19,6 +21,7 @@ from invoicing.close_gate import Gate, Month
 from invoicing.entries import Entry, Json
 from invoicing.ledger import Conflict, Head, Ledger
 from orchestration import period_state, run, warehouse
+from orchestration.exposing import need_every_invoice_seen
 from orchestration.locks import locked
 from orchestration.periods import BadSetting, known_period, month_of, months_after, period_of
 from orchestration.settings import Settings
@@ -164,7 +167,7 @@ def _examined(
     lake = Lake(ledger.storage)
     now = settings.clock
     with warehouse.opened(settings) as connection:
-        warehouse.need_every_invoice_seen(connection, ledger)
+        need_every_invoice_seen(connection, ledger)
         for seller_id in sellers:
             _need_seller(connection, seller_id)
             _need_clock(ledger.head(seller_id), now)
@@ -212,7 +215,7 @@ def _examined(
     return examined
 
 
-def _not_shown(connection: warehouse.duckdb.DuckDBPyConnection, ledger: Ledger, besides: str) -> set[str]:
+def _not_shown(connection: duckdb.DuckDBPyConnection, ledger: Ledger, besides: str) -> set[str]:
     """Keys of other sellers' entries that the warehouse does not show yet."""
     closes = set(
         connection.execute("select seller_id, strftime(billing_period, '%Y-%m') from lake.ledger_closes").fetchall()
@@ -226,7 +229,7 @@ def _not_shown(connection: warehouse.duckdb.DuckDBPyConnection, ledger: Ledger, 
     return {entry.key for entry in ledger.entries() if entry.seller_id != besides and not shown(entry)}
 
 
-def _need_seller(connection: warehouse.duckdb.DuckDBPyConnection, seller_id: str) -> None:
+def _need_seller(connection: duckdb.DuckDBPyConnection, seller_id: str) -> None:
     query = "select distinct seller_id from staging.stg_catalog__agreements order by 1"
     sellers = [row[0] for row in connection.execute(query).fetchall()]
     if seller_id not in sellers:
@@ -250,7 +253,7 @@ def void(settings: Settings, number: str, why: str, tell: Tell = lambda text: No
         entry, invoice = found
         if warehouse.exists(settings):
             with warehouse.opened(settings) as connection:
-                warehouse.need_every_invoice_seen(connection, ledger)
+                need_every_invoice_seen(connection, ledger)
         head = ledger.head(entry.seller_id)
         _need_clock(head, settings.clock)
         closing = Closing("already_issued", entry.seller_id, entry.period)

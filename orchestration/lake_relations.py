@@ -1,6 +1,6 @@
 """What the lake knows about itself, as tables of the warehouse's `lake` schema: columns and types, nothing else.
 
-The relations that hold delivered rows are described by the inbound contracts; `warehouse.py` fills both kinds.
+The relations that hold delivered rows are described by the inbound contracts; `exposing.py` fills both kinds.
 """
 
 from __future__ import annotations

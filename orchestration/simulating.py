@@ -20,6 +20,7 @@ from ingestion.catalog_overlay import NoCatalog, copy_standing, overlaid
 from ingestion.lake import Lake
 from ingestion.storage import open_storage
 from orchestration import run, warehouse
+from orchestration.exposing import expose_catalog
 from orchestration.locks import locked
 from orchestration.periods import BadSetting, known_period, month_of
 from orchestration.settings import Settings
@@ -84,7 +85,7 @@ def simulated(
         with warehouse.opened(copy) as connection:
             _remember(connection, month)
             lake.refresh()
-            warehouse.expose_catalog(connection, lake, settings.first_period, settings.clock.date())
+            expose_catalog(connection, lake, settings.first_period, settings.clock.date())
         tell(f"rating {period}")
         build_tables(copy, (RATED, UNRATED), month)
         with warehouse.opened(copy) as connection:

@@ -27,6 +27,11 @@ def among(values: Sequence[Any]) -> str:
     return "(" + (", ".join("?" * len(values)) or "null") + ")"
 
 
+def quoted(text: str) -> str:
+    """The text as a literal of SQL, where no placeholder may stand."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _of_months(column: str, months: Sequence[date]) -> str:
     return f" where {column} in {among(months)}" if months else ""
 

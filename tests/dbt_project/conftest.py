@@ -19,7 +19,7 @@ import duckdb
 import polars
 import pytest
 
-from orchestration.warehouse import create_empty_lake
+from orchestration.lake_views import create_empty_lake
 
 PROJECT = Path(__file__).parent.parent.parent / "dbt_project"
 DBT = Path(sys.executable).with_name("dbt")

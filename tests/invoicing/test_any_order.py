@@ -36,7 +36,7 @@ from invoicing import ledger as ledger_module
 from invoicing.entries import Json, chained, numbered, plain, taken_back
 from invoicing.ledger import Damaged, Head, Ledger, missing_invoices
 from invoicing.relations import relations
-from orchestration.warehouse import _write
+from orchestration.lake_views import write_rows
 from tests.dbt_project.conftest import ScratchWarehouse
 
 PERIODS = [f"2026-{month:02d}" for month in range(1, 7)]
@@ -126,7 +126,7 @@ class Billing(RuleBasedStateMachine):
             self.connection.executemany(f"insert into intermediate.int_rating__keys_rated values ({marks})", rows)
         for name, issued in relations(self.ledger).items():
             # Replacing a table would leave the views over it behind.
-            _write(self.connection, name, issued)
+            write_rows(self.connection, name, issued)
 
     def drafts(self) -> list[dict[str, Any]]:
         cursor = self.connection.execute("select * from intermediate.int_rating__lines_drafted order by line_id")

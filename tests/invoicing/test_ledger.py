@@ -18,9 +18,10 @@ from ingestion.lake import Lake
 from ingestion.storage import Folder, Storage, open_storage
 from invoicing.entries import Json, canonical, chained, folder, numbered, plain, taken_back
 from invoicing.ledger import Conflict, Damaged, Head, Ledger
+from orchestration.exposing import expose_lake
 from orchestration.issuing import void
 from orchestration.settings import Settings
-from orchestration.warehouse import expose_lake, opened
+from orchestration.warehouse import opened
 
 ROOT = Path(__file__).parent.parent.parent
 

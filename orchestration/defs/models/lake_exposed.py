@@ -7,6 +7,7 @@ from ingestion.room import need_room
 from ingestion.storage import open_storage
 from orchestration import warehouse
 from orchestration.dbt import LAKE_MONTH, LAKE_REFERENCE
+from orchestration.exposing import expose_lake
 from orchestration.inbound_assets import OWNERS
 from orchestration.partitions import MONTHS, ONE_RUN_A_MONTH
 from orchestration.period_state import record_exposed
@@ -19,7 +20,7 @@ def _expose(period: str | None) -> dg.MaterializeResult:
     if period and settings.target == "duckdb":
         need_room(settings.warehouse_path, lake.bytes_of(period), f"computing {period}")
     with warehouse.opened(settings) as connection:
-        files = warehouse.expose_lake(connection, lake, settings.first_period, settings.clock.date())
+        files = expose_lake(connection, lake, settings.first_period, settings.clock.date())
         if period:
             record_exposed(connection, period, lake.inputs_hash(period))
     return dg.MaterializeResult(metadata={"current_files": files})
