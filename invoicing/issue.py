@@ -33,7 +33,7 @@ def drafts(connection: duckdb.DuckDBPyConnection, seller_id: str, period: date) 
     found = _rows(
         connection,
         f"select {_INVOICE} from fct_invoices where status = 'draft' and seller_id = ? and invoice_period = ?"
-        " order by buyer_id, agreement_id",
+        " order by buyer_id, agreement_id, currency",
         seller_id,
         period,
     )
@@ -64,11 +64,13 @@ def drafts(connection: duckdb.DuckDBPyConnection, seller_id: str, period: date) 
 def fx_rates(connection: duckdb.DuckDBPyConnection, seller_id: str, period: date) -> list[Json]:
     """The exchange rates of the seller's edges in the month, which are locked from now on; ANY is a fixed rate."""
     by_source = (
-        "select agreement_id, service_period, from_currency, rate from intermediate.int_rating__edge_rates"
+        "select agreement_id, service_period, from_currency, currency as to_currency, rate"
+        " from intermediate.int_rating__edge_rates"
         " join staging.stg_catalog__agreements using (agreement_id) where seller_id = ? and service_period = ?"
     )
     fixed = (
-        "select agreement_id, cast(? as date) as service_period, 'ANY' as from_currency, fx_fixed_rate as rate"
+        "select agreement_id, cast(? as date) as service_period, 'ANY' as from_currency, currency as to_currency,"
+        " fx_fixed_rate as rate"
         " from staging.stg_catalog__agreements where seller_id = ? and fx_fixed_rate is not null"
     )
     query = f"{by_source} union all {fixed} order by agreement_id, from_currency"

@@ -230,7 +230,8 @@ def _not_shown(connection: duckdb.DuckDBPyConnection, ledger: Ledger, besides: s
 
 
 def _need_seller(connection: duckdb.DuckDBPyConnection, seller_id: str) -> None:
-    query = "select distinct seller_id from staging.stg_catalog__agreements order by 1"
+    # Who sold on an agreement that was put right may still have something to give back.
+    query = "select seller_id from staging.stg_catalog__agreements union select seller_id from fct_invoices order by 1"
     sellers = [row[0] for row in connection.execute(query).fetchall()]
     if seller_id not in sellers:
         raise BadSetting(f"{seller_id} sells on no agreement of the catalog: {', '.join(sellers) or 'there is none'}")

@@ -136,6 +136,7 @@ LAKE_RELATIONS: dict[str, dict[str, str]] = {
         "agreement_id": "varchar",
         "service_period": "date",
         "from_currency": "varchar",  # ANY where the agreement has a fixed rate
+        "to_currency": "varchar",  # the edge's at the close; entries of old do not say it
         "rate": "decimal(38,12)",
     },
     "forecasts": {

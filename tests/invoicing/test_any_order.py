@@ -40,13 +40,15 @@ from orchestration.lake_views import write_rows
 from tests.dbt_project.conftest import ScratchWarehouse
 
 PERIODS = [f"2026-{month:02d}" for month in range(1, 7)]
-EDGES = {"acme-shop": "total", "acme-yard": "line"}
+AGREEMENTS = {"acme-shop": "total", "acme-yard": "line"}
+TERMS = [("shop", "EUR"), ("shop", "USD"), ("yard", "EUR")]  # buyer and currency of an agreement, as they are put right
 ACCOUNTS = ("traffic", "seats", "aws")  # what usage is delivered of; each is a charge key of its owner's edge
 SEEDS = Path(__file__).with_name("failing_seeds.txt")
-Keys = dict[tuple[str, str, str], Decimal]  # (edge, service period, key) -> amount
+Edge = tuple[str, str, str]  # agreement, buyer, currency
+Keys = dict[tuple[Edge, str, str], Decimal]  # (edge, service period, key) -> amount
 quantities = st.integers(-40, 90).map(Decimal)
 prices = st.integers(1, 2_000).map(lambda thousandths: Decimal(thousandths) / 1000)
-accounts, periods, edges = st.sampled_from(ACCOUNTS), st.sampled_from(PERIODS), st.sampled_from(sorted(EDGES))
+accounts, periods, agreements = st.sampled_from(ACCOUNTS), st.sampled_from(PERIODS), st.sampled_from(sorted(AGREEMENTS))
 
 
 def rounded(amount: Decimal) -> Decimal:
@@ -69,16 +71,16 @@ def difference(scratch_warehouse: Callable[..., ScratchWarehouse]) -> ScratchWar
             " payer_account_id varchar, description varchar, tax_category varchar, is_rated boolean,"
             " quantity decimal(38, 12), exact_amount decimal(38, 12), resold_amount decimal(38, 12),"
             " unit_price decimal(38, 12), amount decimal(38, 4), minor_unit bigint);"
-            "create table staging.stg_catalog__agreements (agreement_id varchar, rounding varchar)"
+            "create table staging.stg_catalog__agreements (agreement_id varchar, rounding varchar, seller_id varchar,"
+            " buyer_id varchar, currency varchar)"
         )
-        connection.executemany("insert into staging.stg_catalog__agreements values (?, ?)", list(EDGES.items()))
     done = warehouse.dbt("run", "--select", "int_rating__keys_rounded", "int_rating__lines_drafted")
     assert done.returncode == 0, done.stdout[-3000:]
     return warehouse
 
 
 class Billing(RuleBasedStateMachine):
-    """One seller, two edges, six months. `connection` is set by the test."""
+    """One seller, two agreements, six months. `connection` is set by the test."""
 
     connection: duckdb.DuckDBPyConnection
 
@@ -88,7 +90,8 @@ class Billing(RuleBasedStateMachine):
         self.delivered: dict[tuple[str, str], Decimal] = {}  # (account, period) -> quantity, as of its last version
         self.on_the_way: list[tuple[str, str, Decimal]] = []
         self.prices: dict[tuple[str, str], Decimal] = defaultdict(lambda: Decimal("0.1"))  # (account, period)
-        self.owners: dict[tuple[str, str], str] = defaultdict(lambda: "acme-shop")  # (account, period) -> edge
+        self.owners: dict[tuple[str, str], str] = defaultdict(lambda: "acme-shop")  # (account, period) -> agreement
+        self.terms = dict.fromkeys(AGREEMENTS, TERMS[0])
         self.written: dict[str, bytes] = {}  # every ledger file ever written, by its key
         self.billed: Keys = defaultdict(Decimal)  # what the invoices must have billed of each key, by the months issued
         self.issues = 0
@@ -107,19 +110,25 @@ class Billing(RuleBasedStateMachine):
     def rated(self) -> Keys:
         """What every key is rated at as of now: quantity times price, on the edge of who owns the account."""
         return {
-            (self.owners[account, period], period, account): quantity * self.prices[account, period]
+            (self.edge(self.owners[account, period]), period, account): quantity * self.prices[account, period]
             for (account, period), quantity in self.delivered.items()
         }
+
+    def edge(self, agreement: str) -> Edge:
+        return agreement, *self.terms[agreement]
 
     def show(self) -> None:
         """What `run` does: rated amounts and the ledger as the models read them."""
         rows = [
             [
-                *(f"{period}-01", edge, "acme", edge.partition("-")[2], key, "EUR", f"{period}-01", None, key, "S"),
+                *(f"{period}-01", agreement, "acme", buyer, key, currency, f"{period}-01", None, key, "S"),
                 *(True, Decimal(1), exact, Decimal(0), exact, rounded(exact), 2),
             ]
-            for (edge, period, key), exact in self.rated.items()
+            for ((agreement, buyer, currency), period, key), exact in self.rated.items()
         ]
+        standing = [(agreement, AGREEMENTS[agreement], "acme", *terms) for agreement, terms in self.terms.items()]
+        self.connection.execute("delete from staging.stg_catalog__agreements")
+        self.connection.executemany("insert into staging.stg_catalog__agreements values (?, ?, ?, ?, ?)", standing)
         self.connection.execute("delete from intermediate.int_rating__keys_rated")
         if rows:
             marks = ", ".join("?" * 17)
@@ -174,12 +183,18 @@ class Billing(RuleBasedStateMachine):
                 self.prices[account, period] = price
         self.show()
 
-    @rule(account=accounts, since=periods, edge=edges)
-    def reassign(self, account: str, since: str, edge: str) -> None:
+    @rule(account=accounts, since=periods, agreement=agreements)
+    def reassign(self, account: str, since: str, agreement: str) -> None:
         """The account is another buyer's from a month on, also of months that were issued."""
         for period in PERIODS:
             if period >= since:
-                self.owners[account, period] = edge
+                self.owners[account, period] = agreement
+        self.show()
+
+    @rule(agreement=agreements, terms=st.sampled_from(TERMS))
+    def put_right(self, agreement: str, terms: tuple[str, str]) -> None:
+        """An agreement named the wrong buyer or currency, also when its months were issued."""
+        self.terms[agreement] = terms
         self.show()
 
     @precondition(lambda self: self.issues < len(PERIODS))
@@ -224,7 +239,7 @@ class Billing(RuleBasedStateMachine):
         affects = invoice["content"]["invoice_period"]
         self._append(ledger, head, self._document("void", period, affects, [content], head))
         for line in content["lines"]:
-            self.billed[content["agreement_id"], line["service_period"], line["charge_key"]] += Decimal(line["amount"])
+            self.billed[_edge_of(content), line["service_period"], line["charge_key"]] += Decimal(line["amount"])
         self.show()
 
     @rule()
@@ -265,9 +280,9 @@ class Billing(RuleBasedStateMachine):
     @invariant()
     def issued_and_draft_are_what_is_rated(self) -> None:
         """Section 9: per edge and service period, the rounded total or the rounded keys."""
-        places: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        places: dict[tuple[Edge, str], Decimal] = defaultdict(Decimal)
         for line in [*self.drafts(), *relations(self.ledger)["ledger_lines"]]:
-            places[line["agreement_id"], f"{line['service_period']:%Y-%m}"] += line["amount"]
+            places[_edge_of(line), f"{line['service_period']:%Y-%m}"] += line["amount"]
         assert dict(_nonzero(places)) == dict(_nonzero(_rounded_by_place(self.rated)))
 
     @invariant()
@@ -275,7 +290,7 @@ class Billing(RuleBasedStateMachine):
         """Of each key, and with it of each edge and service period, whatever is rated since."""
         issued: Keys = defaultdict(Decimal)
         for line in relations(self.ledger)["ledger_lines"]:
-            issued[line["agreement_id"], f"{line['service_period']:%Y-%m}", line["charge_key"]] += line["amount"]
+            issued[_edge_of(line), f"{line['service_period']:%Y-%m}", line["charge_key"]] += line["amount"]
         assert dict(_nonzero(issued)) == dict(_nonzero(self.billed))
 
     @invariant()
@@ -312,7 +327,7 @@ class Billing(RuleBasedStateMachine):
             self.billed[place] = rounded(exact)
         for (edge, month), whole in _rounded_by_place(due).items():
             lines = sum((rounded(exact) for place, exact in due.items() if place[:2] == (edge, month)), Decimal(0))
-            self.billed[edge, month, f"{edge}/rounding/S"] = whole - lines
+            self.billed[edge, month, f"{edge[0]}/rounding/S"] = whole - lines
         self.issues += 1
 
     def _voidable(self) -> list[Json]:
@@ -323,7 +338,8 @@ class Billing(RuleBasedStateMachine):
     def _next_issue(self, ledger: Ledger, period: str) -> tuple[Head, Json]:
         head = ledger.head("acme")
         due = [line for line in self.drafts() if f"{line['invoice_period']:%Y-%m}" == period]
-        contents = [self._content(head, period, due, edge, n) for n, edge in enumerate(_edges_of(due), start=1)]
+        drafts = sorted({line["invoice_id"] for line in due})
+        contents = [self._content(head, period, due, draft, n) for n, draft in enumerate(drafts, start=1)]
         return head, self._document("issue", period, period, contents, head)
 
     def _append(self, ledger: Ledger, head: Head, document: Json) -> None:
@@ -335,15 +351,16 @@ class Billing(RuleBasedStateMachine):
             self.written.setdefault(path.relative_to(self.folder).as_posix(), path.read_bytes())
 
     @staticmethod
-    def _content(head: Head, period: str, due: list[dict[str, Any]], edge: str, position: int) -> Json:
-        own = [line for line in due if line["agreement_id"] == edge]
+    def _content(head: Head, period: str, due: list[dict[str, Any]], draft: str, position: int) -> Json:
+        own = [line for line in due if line["invoice_id"] == draft]
+        (edge,) = {_edge_of(line) for line in own}  # one document never holds two
         names = ("line_number", "charge_key", "description", "quantity", "unit_price", "exact_amount", "amount")
         names += ("tax_category", "charge_class", "corrects_line_id")
         lines = [{name: line[name] for name in names} for line in own]
         for line, drafted in zip(lines, own, strict=True):
             line["service_period"] = f"{drafted['service_period']:%Y-%m}"
         net = sum((line["amount"] for line in own), Decimal(0))
-        shared = {"agreement_id": edge, "seller_id": "acme", "buyer_id": edge.partition("-")[2], "currency": "EUR"}
+        shared = dict(zip(("agreement_id", "buyer_id", "currency"), edge, strict=True)) | {"seller_id": "acme"}
         number = numbered("A", 2026, head.last_number + position)
         kind = "credit_note" if net < 0 else "invoice"
         shared |= {"invoice_number": number, "document_type": kind, "refers_to": None, "invoice_period": period}
@@ -365,18 +382,18 @@ class Billing(RuleBasedStateMachine):
         }
 
 
-def _edges_of(lines: list[dict[str, Any]]) -> list[str]:
-    return sorted({line["agreement_id"] for line in lines})
+def _edge_of(row: dict[str, Any]) -> Edge:
+    return row["agreement_id"], row["buyer_id"], row["currency"]
 
 
-def _rounded_by_place(rated: Keys) -> dict[tuple[str, str], Decimal]:
+def _rounded_by_place(rated: Keys) -> dict[tuple[Edge, str], Decimal]:
     """(edge, service period) -> what its lines add up to: the rounded total, or the rounded keys."""
-    exact: dict[tuple[str, str], list[Decimal]] = defaultdict(list)
+    exact: dict[tuple[Edge, str], list[Decimal]] = defaultdict(list)
     for (edge, period, _), amount in rated.items():
         exact[edge, period].append(amount)
     return {
         place: rounded(sum(amounts, Decimal(0)))
-        if EDGES[place[0]] == "total"
+        if AGREEMENTS[place[0][0]] == "total"
         else sum(map(rounded, amounts), Decimal(0))
         for place, amounts in exact.items()
     }

@@ -16,6 +16,7 @@ rated as (
     select
         keys_rated.agreement_id,
         keys_rated.service_period,
+        keys_rated.currency,
         case
             when agreements.rounding = 'total'
                 then {{ round_money('sum(keys_rated.exact_amount)', 'max(keys_rated.minor_unit)') }}
@@ -23,22 +24,23 @@ rated as (
         end as amount
     from keys_rated
     inner join agreements on keys_rated.agreement_id = agreements.agreement_id
-    group by keys_rated.agreement_id, keys_rated.service_period, agreements.rounding
+    group by keys_rated.agreement_id, keys_rated.service_period, keys_rated.currency, agreements.rounding
 ),
 
 billed as (
-    select agreement_id, service_period, amount from {{ ref('int_rating__lines_drafted') }}
+    select agreement_id, service_period, currency, amount from {{ ref('int_rating__lines_drafted') }}
     union all
-    select agreement_id, service_period, amount from {{ source('lake', 'ledger_lines') }}
+    select agreement_id, service_period, currency, amount from {{ source('lake', 'ledger_lines') }}
 ),
 
 billed_sums as (
     select
         agreement_id,
         service_period,
+        currency,
         cast(sum(amount) as decimal(38, 4)) as amount
     from billed
-    group by agreement_id, service_period
+    group by agreement_id, service_period, currency
 )
 
 select
@@ -50,4 +52,5 @@ from rated
 left join billed_sums
     on rated.agreement_id = billed_sums.agreement_id
     and rated.service_period = billed_sums.service_period
+    and rated.currency = billed_sums.currency
 where rated.amount <> coalesce(billed_sums.amount, 0)

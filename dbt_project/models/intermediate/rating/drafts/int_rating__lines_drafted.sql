@@ -19,6 +19,10 @@ closes as (
     select * from {{ source('lake', 'ledger_closes') }}
 ),
 
+agreements as (
+    select * from {{ ref('stg_catalog__agreements') }}
+),
+
 -- A period that a seller has closed takes no more lines: they go to the first open one.
 first_open as (
     select
@@ -84,13 +88,16 @@ originals as (
     select
         service_period,
         agreement_id,
+        seller_id,
+        buyer_id,
         charge_key,
+        currency,
         line_id as original_line_id,
         invoice_id as original_invoice_id
     from ledger_lines
     qualify
         row_number() over (
-            partition by service_period, agreement_id, charge_key
+            partition by service_period, agreement_id, seller_id, buyer_id, charge_key, currency
             order by invoice_period, line_number, line_id
         ) = 1
 ),
@@ -119,26 +126,40 @@ drafted as (
                 or differenced.service_period <= first_open.last_closed_period then 'Correction'
         end as charge_class,
         originals.original_line_id as corrects_line_id,
-        originals.original_invoice_id as corrects_invoice_id
+        originals.original_invoice_id as corrects_invoice_id,
+        -- An agreement whose parties or currency were put right after an issue: what is given back is a document of its
+        -- own, to whom and in the money in which it was billed.
+        case
+            when
+                agreements.seller_id <> differenced.seller_id
+                or agreements.buyer_id <> differenced.buyer_id
+                or agreements.currency <> differenced.currency
+                then '/' || differenced.seller_id || '/' || differenced.buyer_id || '/' || differenced.currency
+            else ''
+        end as former_edge
     from differenced
+    left join agreements on differenced.agreement_id = agreements.agreement_id
     left join first_open on differenced.seller_id = first_open.seller_id
     left join originals
         on differenced.service_period = originals.service_period
         and differenced.agreement_id = originals.agreement_id
+        and differenced.seller_id = originals.seller_id
+        and differenced.buyer_id = originals.buyer_id
         and differenced.charge_key = originals.charge_key
+        and differenced.currency = originals.currency
     where differenced.amount <> 0
 ),
 
 identified as (
     select
-        drafted.*,
+        drafted.* exclude (former_edge),
         drafted.invoice_period as billing_period,
         'draft' as status,
-        'draft/' || agreement_id || '/' || {{ month_text('invoice_period') }} as invoice_id,
-        agreement_id || '/' || {{ month_text('invoice_period') }} || '/' || {{ month_text('service_period') }}
-        || '/' || charge_key as line_id,
+        'draft/' || agreement_id || '/' || {{ month_text('invoice_period') }} || former_edge as invoice_id,
+        agreement_id || '/' || {{ month_text('invoice_period') }} || former_edge || '/'
+        || {{ month_text('service_period') }} || '/' || charge_key as line_id,
         row_number() over (
-            partition by agreement_id, invoice_period
+            partition by agreement_id, invoice_period, former_edge
             order by service_period desc, charge_key
         ) as line_number
     from drafted

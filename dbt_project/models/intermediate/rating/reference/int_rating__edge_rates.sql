@@ -1,5 +1,6 @@
 -- The exchange rates of every edge and month by the source its agreement names. A month that the seller has closed keeps
--- the rates it was closed with, a fixed one too (from_currency ANY); where there is no row, a fixed rate applies.
+-- the rates it was closed with, a fixed one too (from_currency ANY); where there is no row, a fixed rate applies. A rate
+-- into another currency than the agreement has by now says nothing any more.
 with
 
 agreements as (
@@ -10,8 +11,16 @@ fx_rates as (
     select * from {{ ref('int_rating__fx_rates') }}
 ),
 
-locked_rates as (
+ledger_fx_rates as (
     select * from {{ source('lake', 'ledger_fx_rates') }}
+),
+
+-- Entries of old do not say into which currency.
+locked_rates as (
+    select ledger_fx_rates.*
+    from ledger_fx_rates
+    left join agreements on ledger_fx_rates.agreement_id = agreements.agreement_id
+    where coalesce(ledger_fx_rates.to_currency = agreements.currency, true)
 ),
 
 current_rates as (
