@@ -96,7 +96,8 @@ def expose_catalog(connection: duckdb.DuckDBPyConnection, lake: Lake, first_peri
     """Points the catalog's relations alone at another lake's, and makes the months of its time zones."""
     for contract in inbound_contracts():
         if contract.feed == "catalog":
-            expose_files(connection, contract.relation, contract.landed_columns(), lake.current_files(contract.id))
+            files = lake.current_files(contract.id)
+            expose_files(connection, contract.relation, contract.landed_columns(), files, may_lack=True)
     write_rows(connection, "months", _months(connection, first_period, today))
 
 

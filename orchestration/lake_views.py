@@ -28,7 +28,8 @@ class Views:
         self._connection.execute("rollback" if error else "commit")
 
     def contract(self, contract: Contract, uris: Sequence[str]) -> None:
-        expose_files(self._connection, contract.relation, contract.landed_columns(), uris)
+        whole_table = contract.properties.get("delivers") == "whole_table"
+        expose_files(self._connection, contract.relation, contract.landed_columns(), uris, may_lack=whole_table)
 
     def files(self, name: str, uris: Sequence[str]) -> None:
         expose_files(self._connection, name, LAKE_RELATIONS[name], uris)
@@ -45,14 +46,25 @@ def _empty(columns: Mapping[str, str]) -> str:
 
 
 def expose_files(
-    connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str], uris: Sequence[str]
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    columns: Mapping[str, str],
+    uris: Sequence[str],
+    *,
+    may_lack: bool = False,
 ) -> None:
-    """Makes `lake.<name>` a view over Parquet files, in place; empty and typed where there is none."""
+    """Makes `lake.<name>` a view over Parquet files, in place; empty and typed where there is none.
+
+    may_lack    the files may be of an earlier contract: a column they do not have is empty
+    """
     query = _empty(columns)
     if uris:
         files = ", ".join(quoted(uri) for uri in uris)
         listed = ", ".join(f'"{column}"' for column in columns)
-        query = f"select {listed} from read_parquet([{files}], hive_partitioning = false)"
+        read = f"read_parquet([{files}], hive_partitioning = false)"
+        if may_lack:
+            read = f"({query} union all by name select * from {read})"
+        query = f"select {listed} from {read}"
     connection.execute("create schema if not exists lake")
     connection.execute(f'create or replace view lake."{name}" as {query}')
 

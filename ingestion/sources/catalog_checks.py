@@ -1,4 +1,5 @@
-"""What a catalog table may not say: two things at once. Runs on a whole typed table; refuses it or lets it pass.
+"""What a catalog table may not say: two things at once, or what has no meaning. Runs on a whole typed table; refuses it
+or lets it pass.
 
 An empty match column means any, so it equals another empty one here (and the word ANY, which stands for it in SQL).
 """
@@ -12,19 +13,23 @@ import polars as pl
 from ingestion.contracts import Contract
 from ingestion.deliveries import Refused
 from ingestion.sources.catalog_edges import check_edges
+from ingestion.sources.catalog_meters import check_meters
 
 SINCE_EVER, FOR_EVER = date(1, 1, 1), date(9999, 12, 31)
 NAMED_AT_MOST = 5  # pairs of rows a message names
 
 
 def check(rows: pl.DataFrame, contract: Contract, key: str) -> None:
-    """Raises Refused, naming rows and remedy, where two rows hold for one thing on one day or edges form a circle."""
+    """Raises Refused, naming rows and remedy, where two rows hold for one thing on one day, edges form a circle
+    or a meter could measure nothing."""
     groups = [[column.name for column in contract.columns if column.key]]
     groups += contract.properties.get("oneAtATime", [])
     for columns in filter(None, groups):
         _check_one_at_a_time(rows, contract, columns, key)
     if contract.table == "agreements":
         check_edges(rows, contract, key)
+    if contract.table == "meters":
+        check_meters(rows, contract, key)
 
 
 def _check_one_at_a_time(rows: pl.DataFrame, contract: Contract, columns: list[str], key: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 EXACT = Context(prec=120, rounding=ROUND_HALF_UP)
 STALENESS = timedelta(seconds=300)
+MONTHS = (date(2026, 2, 1), date(2026, 3, 1), date(2026, 4, 1))  # those that are metered
 SERIES_SIGNS = str.maketrans(".-/", "___")
 
 
@@ -30,11 +31,21 @@ class Chain:
     def owner(self, resource: str, day: date) -> str | None:
         return next((party for name, party, start, end in self.owners if name == resource and start <= day < end), None)
 
+    def zone(self, resource: str, day: date) -> ZoneInfo:
+        """Of who sells to the owner of a UTC day."""
+        return ZoneInfo(self.zones.get(self.sellers.get(self.owner(resource, day) or "", ""), "UTC"))
+
     def day(self, resource: str, instant: datetime) -> date:
-        """The day of an instant in the zone of who sells to the owner of that UTC day."""
-        owner = self.owner(resource, instant.date())
-        zone = self.zones.get(self.sellers.get(owner or "", ""), "UTC")
-        return instant.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date()
+        """The day of an instant in the zone of that UTC day."""
+        return instant.replace(tzinfo=UTC).astimezone(self.zone(resource, instant.date())).date()
+
+    def month(self, resource: str, instant: datetime, first: date | None = None) -> tuple[datetime, datetime]:
+        """UTC bounds of the month an instant lies in (or of the month `first`), in the zone of that UTC day."""
+        zone, first = self.zone(resource, instant.date()), first or self.day(resource, instant).replace(day=1)
+        following = (first + timedelta(days=31)).replace(day=1)
+        bounds = (datetime(day.year, day.month, 1, tzinfo=zone) for day in (first, following))
+        start, end = (bound.astimezone(UTC).replace(tzinfo=None) for bound in bounds)
+        return start, end
 
 
 @dataclass(slots=True)
@@ -63,14 +74,24 @@ def split_by_day(chain: Chain, resource: str, start: datetime, end: datetime) ->
         start = minute
 
 
-def days_of_series(chain: Chain, resource: str, samples: Mapping[datetime, Decimal]) -> dict[date, Day]:
+def step(before: Decimal, after: Decimal, width: Decimal | None) -> Decimal:
+    """What a counter rose by: a drop starts again from 0, or goes on through a known width where it is half of that."""
+    if after >= before:
+        return after - before
+    through = width is not None and after >= 0 and before < width and before - after >= width / 2
+    return after + width - before if through else after
+
+
+def days_of_series(
+    chain: Chain, resource: str, samples: Mapping[datetime, Decimal], width: Decimal | None
+) -> dict[date, Day]:
     days: dict[date, Day] = defaultdict(Day)
     previous: Decimal | None = None
     instants = sorted(samples)
     for place, instant in enumerate(instants):
         value, day = samples[instant], days[chain.day(resource, instant)]
         if previous is not None:
-            day.increase += value - previous if value >= previous else value
+            day.increase += step(previous, value, width)
         day.total += value
         day.values.append(value)
         until = min([instant + STALENESS, *instants[place + 1 : place + 2]])
@@ -93,7 +114,7 @@ def aggregate(meter: Mapping[str, Any], days: Iterable[Day]) -> Decimal | None:
             return sum((day.increase for day in given), Decimal(0))
         case "sum", "gauge":
             return sum((day.value_seconds for day in given), Decimal(0))
-        case "sum", "delta":
+        case "sum", "delta" | "event":
             return sum((day.total for day in given), Decimal(0))
         case "count", _:
             return Decimal(len(values))
@@ -118,7 +139,7 @@ def percentiles(
         value, day = samples[instant], chain.day(resource, instant)
         month = (chain.owner(resource, day) or "unassigned", day.replace(day=1))
         bucket = instant.replace(minute=instant.minute - instant.minute % 5, second=0, microsecond=0)
-        risen = Decimal(0) if previous is None else value - previous if value >= previous else value
+        risen = Decimal(0) if previous is None else step(previous, value, None)
         buckets[month][bucket].append(risen if kind == "counter" else value)
         heard[month].add(day)
         previous = value
@@ -133,27 +154,62 @@ def percentiles(
             yield day, worth[-(-19 * len(worth) // 20) - 1] if day == max(heard[month]) else Decimal(0)
 
 
+def single_samples(
+    meter: Mapping[str, Any], chain: Chain, resource: str, samples: Iterable[tuple[datetime, Decimal | str]]
+) -> Iterator[tuple[date, Decimal]]:
+    """(day, quantity) of what looks at samples one by one: unique values of a day, a running sum weighted by time."""
+    by_day: dict[date, list[tuple[datetime, Decimal | str]]] = defaultdict(list)
+    for instant, value in samples:
+        by_day[chain.day(resource, instant)].append((instant, value))
+    if meter["aggregation"] == "unique_count":
+        yield from ((day, Decimal(len({value for _, value in told}))) for day, told in by_day.items())
+        return
+    for day, told in by_day.items():
+        # Where the owner changes, one day may lie in two zones: each instant has its own end of the month.
+        bounds = {instant: chain.month(resource, instant) for instant, _ in told}
+        weighed = (rounded(EXACT.multiply(value, seconds(instant, bounds[instant][1]))) for instant, value in told)
+        yield day, rounded(EXACT.divide(sum(weighed, Decimal(0)), max(seconds(*month) for month in bounds.values())))
+    for first in MONTHS:
+        start, _ = chain.month(resource, datetime(first.year, first.month, 1), first)
+        if balance := sum((value for told in by_day.values() for at, value in told if at < start), Decimal(0)):
+            yield first, balance
+
+
 def reads(meter: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     terms = (term.split("=", 1) for term in (meter.get("filter") or "").split(";") if term)
     return all(labels.get(key, "") == value for key, value in terms)
 
 
+def named(series: str) -> str:
+    return series.translate(SERIES_SIGNS)
+
+
 def metered_usage(
-    samples: Iterable[Mapping[str, Any]], meters: Iterable[Mapping[str, Any]], chain: Chain
+    samples: Iterable[Mapping[str, Any]], meters: Sequence[Mapping[str, Any]], chain: Chain
 ) -> dict[tuple[date, str, str, str, date], tuple[str, Decimal]]:
     """(month, meter, resource, dimension value, day) -> (owner, quantity)."""
     series: dict[tuple[str, str, str], dict[datetime, Decimal]] = defaultdict(dict)
+    texts: dict[tuple[str, str, str], dict[datetime, str]] = defaultdict(dict)
     for sample in samples:
-        known = series[sample["source"], sample["series"], sample["labels"]]
-        known[sample["sampled_at"]] = max(sample["value"], known.get(sample["sampled_at"], sample["value"]))
+        told, column = (series, "value") if sample.get("text_value") is None else (texts, "text_value")
+        known = told[sample["source"], sample["series"], sample["labels"]]
+        known[sample["sampled_at"]] = max(sample[column], known.get(sample["sampled_at"], sample[column]))
+    widths = {named(meter["series"]): Decimal(meter["wrap_at"]) for meter in meters if meter.get("wrap_at")}
     sums: dict[tuple[date, str, str, str, date], Decimal] = defaultdict(Decimal)
-    dated = {key: days_of_series(chain, key[0], known) for key, known in series.items()}
+    dated = {key: days_of_series(chain, key[0], known, widths.get(named(key[1]))) for key, known in series.items()}
     for meter in meters:
-        for (source, name, labels), days in dated.items():
-            named = json.loads(labels)
-            if name.translate(SERIES_SIGNS) != meter["series"].translate(SERIES_SIGNS) or not reads(meter, named):
+        by_resource: dict[tuple[str, str], list[tuple[datetime, Decimal | str]]] = defaultdict(list)
+        for (source, name, labels), known in (series | texts).items():
+            tags = json.loads(labels)
+            if named(name) != named(meter["series"]) or not reads(meter, tags):
                 continue
-            dimension = named.get(meter["dimension"], "") if meter.get("dimension") else ""
+            dimension = tags.get(meter["dimension"], "") if meter.get("dimension") else ""
+            if meter["aggregation"] in ("unique_count", "weighted_sum"):
+                by_resource[source, dimension] += known.items()
+                continue
+            if (source, name, labels) in texts:
+                continue
+            days = dated[source, name, labels]
             if meter["aggregation"] == "p95":
                 for day, value in percentiles(meter["sample_type"], chain, source, series[source, name, labels]):
                     sums[day.replace(day=1), meter["meter_id"], source, dimension, day] += value
@@ -162,6 +218,9 @@ def metered_usage(
                 value = aggregate(meter, [measured])
                 if value is not None:
                     sums[day.replace(day=1), meter["meter_id"], source, dimension, day] += value
+        for (source, dimension), told in by_resource.items():
+            for day, value in single_samples(meter, chain, source, told):
+                sums[day.replace(day=1), meter["meter_id"], source, dimension, day] += value
     scales = {meter["meter_id"]: Decimal(meter["scale"] or 1) for meter in meters}
     return {
         key: (chain.owner(key[2], key[4]) or "unassigned", rounded(EXACT.multiply(value, scales[key[1]])))

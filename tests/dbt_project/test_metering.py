@@ -6,12 +6,14 @@ import json
 import random
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from ingestion.contracts import load_contract
+from ingestion.sources.catalog_meters import WITHOUT_MEANING
 from orchestration.months import month_bounds
 from tests.dbt_project.metering_reference import Chain, metered_usage
 
@@ -58,10 +60,12 @@ def meter(
         "scale": scale,
         "filter": None,
         "dimension": None,
+        "wrap_at": None,
         "recorded_at": "2026-01-01",
     } | terms
 
 
+WIDTH = 2**32  # of the counter if_octets
 METERS = [
     meter("traffic", "net_bytes_recv", "counter", "sum", "0.000000001"),
     meter("traffic-by-interface", "net.bytes-recv", "counter", "sum", "0.333333333333", dimension="inter.face"),
@@ -75,7 +79,25 @@ METERS = [
     meter("job-reports", "jobs_done", "delta", "count"),
     meter("job-peaks", "jobs_done", "delta", "p95", "0.5"),
     meter("memory-p95", "mem_used", "gauge", "p95"),
+    meter("octets", "if.octets", "counter", "sum", "0.000001", wrap_at=str(WIDTH)),
+    meter("octets-read", "if.octets", "counter", "count"),
+    meter("queued", "jobs_done", "delta", "weighted_sum", "0.25", dimension="queue"),
+    meter("job-events", "jobs_done", "event", "sum"),
+    meter("levels", "mem_used", "gauge", "unique_count"),
+    meter("versions", "agent/version", "gauge", "unique_count", filter="zone=a b"),
+    meter("versions-by-interface", "agent.version", "event", "unique_count", "3", dimension="inter.face"),
     meter("traffic-p95", "net_bytes_recv", "counter", "p95", dimension="inter.face"),
+]
+# Every other pair of a type and an aggregation that has a meaning.
+METERS += [
+    meter(f"{kind}-{aggregation}", series, kind, aggregation)
+    for kind, series, aggregations in (
+        ("counter", "disk_io", ("max", "last")),
+        ("gauge", "mem_used", ("count",)),
+        ("delta", "jobs_done", ("max", "last", "unique_count")),
+        ("event", "jobs_done", ("count", "max", "last", "p95", "weighted_sum")),
+    )
+    for aggregation in aggregations
 ]
 SERIES = [
     ("net.bytes_recv", {"inter.face": "eth0", "zone": "a b"}, "counter"),
@@ -83,6 +105,10 @@ SERIES = [
     ("disk_io", {}, "counter"),
     ("mem_used", {}, "gauge"),
     ("jobs_done", {"queue": 'q"1'}, "delta"),
+    ("if_octets", {}, "wrapping"),
+    ("agent.version", {"inter.face": "eth0", "zone": "a b"}, "text"),
+    ("agent.version", {"inter.face": "eth1", "zone": "a b"}, "text"),
+    ("agent.version", {"inter.face": "eth0"}, "text"),
     ("never_metered", {}, "counter"),
 ]
 
@@ -102,7 +128,10 @@ def random_series(draw: random.Random, host: str, name: str, labels: dict[str, s
     scale = 10**14 if name == "disk_io" else 10**6
     for at in sorted(set(instants)):
         step = Decimal(draw.randrange(scale)) + Decimal(draw.randrange(10**6)).scaleb(-6)
-        if kind == "counter":
+        if kind == "wrapping":
+            restarts = host == "host-lonely" and draw.random() < 0.03
+            value = Decimal(draw.randrange(WIDTH)) if restarts else (value + draw.randrange(WIDTH // 2)) % WIDTH
+        elif kind == "counter":
             value = step if draw.random() < 0.03 else value + step * draw.randrange(2)
         else:
             value = step - scale // 3
@@ -117,10 +146,12 @@ def random_series(draw: random.Random, host: str, name: str, labels: dict[str, s
             "source_file": "f",
             "source_row": len(rows) + 1,
         }
+        if kind == "text":
+            row |= {"value": None, "text_value": f"1.{draw.randrange(7)}"}
         rows.append(row)
         if draw.random() < 0.05:
             rows.append(row | {"delivery_id": "again"})
-        if draw.random() < 0.03:
+        if kind != "text" and draw.random() < 0.03:
             rows.append(row | {"delivery_id": "other", "value": value - 1})
     return rows
 
@@ -179,6 +210,17 @@ def test_every_day_of_every_series_equals_the_reference(warehouse, samples):
     assert found.keys() - expected.keys() == set()
 
 
+def test_every_aggregation_of_every_type_is_metered_or_refused(warehouse):
+    """Fails when a pair of money.md's four types and eight aggregations is accepted and stays zero without a word."""
+    metered = warehouse.rows("select distinct meter_id from fct_metered_usage where quantity <> 0")
+    pairs = {(row["sample_type"], row["aggregation"]) for row in METERS if (row["meter_id"],) in metered}
+    columns = {column.name: column.properties.get("allowed") for column in load_contract("catalog.meters").columns}
+    every = set(product(columns["sample_type"], columns["aggregation"]))
+    assert len(every) == 32
+    assert pairs | WITHOUT_MEANING.keys() == every
+    assert not pairs & WITHOUT_MEANING.keys()
+
+
 def test_months_of_a_counter_add_up_to_its_total_increase(warehouse, samples):
     """Faults 36, 37, 57. Fails when a step between two months, or at a change of owner and zone, is lost or doubled."""
     for host in HOSTS:
@@ -195,6 +237,25 @@ def test_months_of_a_counter_add_up_to_its_total_increase(warehouse, samples):
             host,
         )
         assert metered == [(increase,)]
+
+
+def test_a_counter_that_wraps_adds_up_to_what_really_passed(warehouse, samples):
+    """Fault 36. Fails when a wrap at the known width counts as a reset: what passed is the steps modulo the width."""
+    wraps = 0
+    for host in set(HOSTS) - {"host-lonely"}:  # whose counter also restarts
+        values: dict[datetime, Decimal] = {}
+        for row in samples:
+            if row["source"] == host and row["series"] == "if_octets":
+                values[row["sampled_at"]] = max(row["value"], values.get(row["sampled_at"], row["value"]))
+        steps = [(int(after) - int(before)) for before, after in pairwise(values[at] for at in sorted(values))]
+        wraps += sum(step < 0 for step in steps)
+        metered = warehouse.rows(
+            "select cast(sum(increase) as decimal(38, 12)) from intermediate.int_metering__usage_dated"
+            " where resource_id = ? and meter_id = 'octets'",
+            host,
+        )
+        assert metered == [(Decimal(sum(step % WIDTH for step in steps)),)]
+    assert wraps > 100
 
 
 def test_the_days_of_an_owners_month_add_up_to_the_months_own_value(warehouse):

@@ -184,3 +184,39 @@ def test_a_circle_is_found_at_any_depth_and_its_path_named(length: int) -> None:
 def test_a_party_that_sells_to_itself_is_a_circle() -> None:
     """Fails when the shortest circle passes (fault 50)."""
     assert "A -> A is a circle" in refused("agreements", agreements([("A", "A", None, None, None)]))
+
+
+METER = {"meter_id": "m", "resource_kind": "edge_server", "series": "s", "sample_type": "counter", "aggregation": "sum"}
+
+
+@pytest.mark.parametrize(
+    ("terms", "column", "remedy"),
+    [
+        ({"aggregation": "mean_time_weighted"}, "aggregation", "take sum"),
+        ({"aggregation": "weighted_sum"}, "aggregation", "mean_time_weighted"),
+        ({"aggregation": "unique_count"}, "aggregation", "count"),
+        ({"sample_type": "gauge", "aggregation": "weighted_sum"}, "aggregation", "take mean_time_weighted"),
+        ({"sample_type": "delta", "aggregation": "mean_time_weighted"}, "aggregation", "take weighted_sum"),
+        ({"sample_type": "event", "aggregation": "mean_time_weighted"}, "aggregation", "take weighted_sum"),
+        ({"resource_kind": "api_provider", "series": "wso2/bytes"}, "sample_type", "write event"),
+        ({"sample_type": "gauge", "wrap_at": 4294967296}, "wrap_at", "leave it empty"),
+        ({"wrap_at": 0}, "wrap_at", "above 0"),
+        ({"filter": "plan=paid;region"}, "filter", "key=value"),
+        ({"filter": " =paid"}, "filter", "key=value"),
+    ],
+)
+def test_a_meter_without_meaning_is_refused(terms: dict[str, Any], column: str, remedy: str) -> None:
+    """Fails when a meter that could never measure what it says is loaded, or row and remedy are not named."""
+    good = {**METER, "filter": "plan=paid; region=;", "wrap_at": 4294967296}
+    message = refused("meters", [good, {**METER, "meter_id": "n", **terms}])
+    assert message.startswith(f"f.csv, row 2, column {column}: ")
+    assert remedy in message and "(contract catalog.meters 1.1.0)" in message
+    assert refused("meters", [good]) == ""
+
+
+def test_one_series_starts_over_at_one_value() -> None:
+    """Fault 36. Fails when two meters say two widths of one counter, however spelt: one would be ignored."""
+    series = [{**METER, "series": "if.octets", "wrap_at": 2**32}, {**METER, "meter_id": "n", "series": "if/octets"}]
+    assert refused("meters", series) == ""
+    message = refused("meters", [series[0], series[1] | {"wrap_at": 2**64}])
+    assert "rows 1 and 2, column wrap_at" in message and "4294967296 and at 18446744073709551616" in message

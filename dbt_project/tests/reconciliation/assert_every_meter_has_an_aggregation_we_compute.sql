@@ -1,5 +1,5 @@
--- Warns of meters that stay without usage: samples are not aggregated as weighted_sum or unique_count, events not
--- as a time-weighted mean.
+-- Warns of meters that stay without usage because their aggregation has no meaning. Catalogs that have one are refused
+-- (ingestion/sources/catalog_meters.py); a lake of before may hold one.
 {{ config(severity='warn', meta={'dagster': {'ref': {'name': 'stg_catalog__meters'}}}) }}
 with
 
@@ -13,5 +13,6 @@ select
     aggregation
 from meters
 where
-    (sample_type in ('counter', 'gauge') and aggregation in ('weighted_sum', 'unique_count'))
+    (sample_type = 'counter' and aggregation in ('mean_time_weighted', 'weighted_sum', 'unique_count'))
+    or (sample_type = 'gauge' and aggregation = 'weighted_sum')
     or (sample_type in ('delta', 'event') and aggregation = 'mean_time_weighted')

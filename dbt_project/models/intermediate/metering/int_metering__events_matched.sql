@@ -1,14 +1,24 @@
 -- Which meters read which events: the meter's series is the event's type, its kind the subject's, its filter holds.
--- API events come matched; they have no data but the four they are charged by. Of all months, because a running balance (weighted_sum) starts with what earlier months left.
+-- API events come matched; they have no data but the four they are charged by. Samples are events where they are looked
+-- at one by one: for a running sum of deltas and for unique values, texts among them. Of all months, because a running
+-- balance (weighted_sum) starts with what earlier months left.
 with
 
 events as (
     select * from {{ ref('stg_cloudevents__events') }}
 ),
 
+samples as (
+    select * from {{ source('edge', 'samples') }}
+),
+
 meters as (
-    select * from {{ ref('stg_catalog__meters') }}
-    where sample_type in ('delta', 'event')
+    select
+        *,
+        {{ series_key('series') }} as series_key,
+        aggregation in ('weighted_sum', 'unique_count') as reads_single_samples
+    from {{ ref('stg_catalog__meters') }}
+    where sample_type in ('delta', 'event') or (sample_type = 'gauge' and aggregation = 'unique_count')
 ),
 
 api_events as (
@@ -28,21 +38,70 @@ conditions as (
     where trim(part) <> ''
 ),
 
+-- Not stg_edge__samples: the few series wanted have to be found before duplicates are taken out.
+single_samples as (
+    select
+        billing_period,
+        source,
+        series || '/' || labels || '/' || cast(sampled_at as varchar) as event_id,
+        {{ series_key('series') }} as series_key,
+        sampled_at as occurred_at,
+        {{ kept_value('value') }} as value,
+        {{ kept_value('text_value') }} as text_value,
+        labels as data
+    from samples
+    where {{ series_key('series') }} in (select series_key from meters where reads_single_samples)
+    group by billing_period, source, series, labels, sampled_at
+),
+
+told as (
+    select
+        billing_period,
+        source,
+        event_id,
+        series_key,
+        resource_kind,
+        resource_id,
+        occurred_at,
+        value,
+        text_value,
+        data,
+        false as is_sample
+    from events
+    union all
+    select
+        single_samples.billing_period,
+        single_samples.source,
+        single_samples.event_id,
+        single_samples.series_key,
+        kinds.resource_kind,
+        single_samples.source as resource_id,
+        single_samples.occurred_at,
+        single_samples.value,
+        single_samples.text_value,
+        single_samples.data,
+        true as is_sample
+    from single_samples
+    inner join (select distinct series_key, resource_kind from meters where reads_single_samples) as kinds
+        on single_samples.series_key = kinds.series_key
+),
+
 readable as (
     select
-        events.*,
+        told.*,
         meters.meter_id,
         meters.aggregation,
         meters.scale,
         meters.unit,
         case
             when meters.dimension is null then ''
-            else coalesce({{ json_text('events.data', 'meters.dimension') }}, '')
+            else coalesce({{ json_text('told.data', 'meters.dimension') }}, '')
         end as dimension_value
-    from events
+    from told
     inner join meters
-        on events.series_key = {{ series_key('meters.series') }}
-        and events.resource_kind = meters.resource_kind
+        on told.series_key = meters.series_key
+        and told.resource_kind = meters.resource_kind
+        and (meters.reads_single_samples or not told.is_sample)
 ),
 
 -- An empty value asks for the key's absence.

@@ -69,7 +69,8 @@ metered_series as (
         {{ series_key('series') }} as series_key,
         max(case when sample_type = 'counter' then 1 else 0 end) as is_counter,
         max(case when sample_type = 'gauge' then 1 else 0 end) as is_gauge,
-        max(case when aggregation = 'p95' then 1 else 0 end) as is_bucketed
+        max(case when aggregation = 'p95' then 1 else 0 end) as is_bucketed,
+        max(wrap_at) as wrap_at
     from meters
     group by {{ series_key('series') }}
 ),
@@ -84,6 +85,7 @@ series_heard as (
         metered_series.is_counter,
         metered_series.is_gauge,
         metered_series.is_bucketed,
+        metered_series.wrap_at,
         max(
             case when delivered_ever.sampled_at < reaches.starts_at then delivered_ever.sampled_at end
         ) as last_sampled_before
@@ -98,7 +100,8 @@ series_heard as (
         delivered_ever.labels,
         metered_series.is_counter,
         metered_series.is_gauge,
-        metered_series.is_bucketed
+        metered_series.is_bucketed,
+        metered_series.wrap_at
 ),
 
 -- A whole number in place of three texts: sorting 10 million samples by it costs a tenth. It never leaves this query.
@@ -163,6 +166,7 @@ samples_held as (
         samples_in_time_order.*,
         series_numbered.is_counter,
         series_numbered.is_gauge,
+        series_numbered.wrap_at,
         case
             when series_numbered.is_bucketed = 1 then {{ five_minutes('sampled_at') }} else quarter_starts_at
         end as bucket_starts_at,
@@ -175,6 +179,8 @@ samples_held as (
     inner join series_numbered on samples_in_time_order.series_number = series_numbered.series_number
 ),
 
+-- A drop is a reset and adds the new value; of a counter that starts over at a known value (wrap_at), a drop by at least
+-- half of that is the counter going on through it.
 samples_measured as (
     select
         series_number,
@@ -185,6 +191,8 @@ samples_measured as (
         case
             when is_counter = 0 or previous_value is null then 0
             when value >= previous_value then value - previous_value
+            when previous_value < wrap_at and value >= 0 and 2 * (previous_value - value) >= wrap_at
+                then wrap_at - previous_value + value
             else greatest(value, 0)
         end as increase,
         case

@@ -46,7 +46,7 @@ valued as (
                 then case meters.sample_type
                     when 'counter' then usage_dated.increase
                     when 'gauge' then usage_dated.value_seconds
-                    when 'delta' then usage_dated.total
+                    else usage_dated.total
                 end
             when 'count' then cast(usage_dated.sample_count as decimal(38, 12))
             when 'max' then usage_dated.maximum

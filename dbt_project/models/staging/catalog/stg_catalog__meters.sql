@@ -21,6 +21,7 @@ defaulted as (
         cast(coalesce(scale, 1) as decimal(38, 18)) as scale,
         filter,
         dimension,
+        wrap_at,
         recorded_at,
         delivery_id,
         source_file,
