@@ -87,6 +87,8 @@ def _happen(world: World, randoms: random.Random, case: str, model: str) -> None
             at = opens + timedelta(seconds=randoms.randrange(int(length.total_seconds())))
             back = model != "percentage" and randoms.random() < 0.1
             quantity = -number(randoms, 0, 10, 3) if back else number(randoms, 0.001, 60, 6)
+            if model == "percentage" and randoms.random() < 0.15:
+                quantity = ZERO  # pays its fixed fee and minimum, unless it is free
             event = {
                 "billing_period": month, "meter_id": f"{case}-meter", "resource_kind": "device",
                 "resource_id": f"{case}-device", "dimension_value": randoms.choice(["", "", "eu", "us"]),

@@ -55,6 +55,18 @@ def free_parts(charge: Row, records: Sequence[Record]) -> Iterable[Decimal]:
             yield min(max(used, ZERO), amount) - min(max(before, ZERO), amount)
 
 
+def paid_events(charge: Row, records: Sequence[Record]) -> set[tuple[Any, ...]]:
+    """The events that pay a percentage's fixed fee: all but those wholly free and those that take something back."""
+    events, amount = charge["free_events"] or 0, charge["free_amount"] or ZERO
+    used, paid = ZERO, set()
+    for number, (record, free) in enumerate(zip(records, free_parts(charge, records), strict=True), start=1):
+        used += record.quantity
+        limits = [number > events] * bool(events) + [used >= amount] * bool(amount)
+        if record.quantity > free or (record.quantity == 0 and (any(limits) or not limits)):
+            paid.add(record.order)
+    return {order for order in paid if charge["charge_model"] == "percentage"}
+
+
 def blocks(quantity: Decimal, size: Decimal, round_down: bool) -> Decimal:
     whole, rest = divmod(max(quantity, ZERO), size)
     return whole + (1 if rest and not round_down else 0)
@@ -82,8 +94,8 @@ def units_of(charge: Row, tier: Row, record: Record, before: Decimal, after: Dec
 class Window:
     """Rates the records of one window of one price dimension."""
 
-    def __init__(self, charge: Row, given: Sequence[tuple[Record, Decimal]]) -> None:
-        self.charge, self.given = charge, given
+    def __init__(self, charge: Row, given: Sequence[tuple[Record, Decimal]], paid_events: set[tuple[Any, ...]]) -> None:
+        self.charge, self.given, self.paid_events = charge, given, paid_events
         self.total = sum((paid for _, paid in given), ZERO)
         self.units: dict[tuple[date, int, Decimal], Decimal] = defaultdict(Decimal)
         self.fees: list[tuple[date, Decimal]] = []  # price version, fee
@@ -103,7 +115,7 @@ class Window:
                 priced = units_of(self.charge, tier, record, low, high)
                 if priced:
                     self.units[record.version["valid_from"], tier["tier"], price_of(self.charge, tier)] += priced
-                if model == "percentage" and paid > 0:
+                if record.order in self.paid_events:
                     self._event(record, tier, times(priced, price_of(self.charge, tier)))
                 is_in = so_far > tier["lower"] and (self.total > tier["lower"] or self.charge["prorate_units"])
                 if model in CUT and is_in and tier["tier"] not in entered:
@@ -135,8 +147,9 @@ def rated(charge: Row, versions: Sequence[Row], records: Sequence[Record], first
             used[record.dimension].add(record.version["valid_from"])
         windows[record.dimension][record.window].append((record, record.quantity - free))
     gross: dict[str, Decimal] = defaultdict(Decimal)
+    events = paid_events(charge, ordered)
     for dimension, by_window in windows.items():
-        _rate_dimension(charge, dimension, by_window.values(), amounts, gross, used[dimension])
+        _rate_dimension(charge, dimension, by_window.values(), events, amounts, gross, used[dimension])
     _fees_at_zero(charge, versions, windows, first_live, amounts, gross, used)
     if not used["ANY"]:  # the minimum of the price for any value is due although nothing was used
         live = [v["valid_from"] for v in versions if named(v) == "ANY" and _live_in(v, first_live) and _minimum(v)]
@@ -164,13 +177,14 @@ def _rate_dimension(
     charge: Row,
     dimension: str,
     windows: Iterable[Sequence[tuple[Record, Decimal]]],
+    events: set[tuple[Any, ...]],
     amounts: Amounts,
     gross: dict[str, Decimal],
     used: set[date],
 ) -> None:
     units: dict[tuple[date, int, Decimal], Decimal] = defaultdict(Decimal)
     for given in windows:
-        window = Window(charge, given)
+        window = Window(charge, given, events)
         window.rate()
         for key, quantity in window.units.items():
             units[key] += quantity

@@ -1,7 +1,8 @@
 -- Usage in time order with its running totals: what is free is used up first, tiers are filled by what remains, both
 -- over the whole window whatever price version a record has. The running totals of what is free span all dimension
 -- values of the charge; tiers are filled per value. A percentage's free events and free amount end at the limit reached
--- first; an event free in part is paid in part. One row per subscription, charge, price dimension and record.
+-- first; an event free in part is paid in part, and one of no amount past the limits is a paid event.
+-- One row per subscription, charge, price dimension and record.
 with
 
 recorded as (
@@ -48,6 +49,18 @@ accumulated as (
     select
         * exclude (used_so_far, records_so_far, included_quantity, free_events, free_amount),
         cast(quantity - free_quantity as decimal(38, 12)) as paid_quantity,
+        charge_model = 'percentage'
+        and (
+            (quantity > 0 and quantity > free_quantity)
+            or (
+                quantity = 0
+                and (
+                    (free_events = 0 and free_amount = 0)
+                    or (free_events <> 0 and records_so_far > free_events)
+                    or (free_amount <> 0 and used_so_far >= free_amount)
+                )
+            )
+        ) as is_paid_event,
         cast(
             sum(quantity - free_quantity) over (
                 {{ window }} order by recorded_at, record_id rows between unbounded preceding and current row

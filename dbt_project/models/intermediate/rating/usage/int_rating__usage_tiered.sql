@@ -59,7 +59,7 @@ filled as (
             else 0
         end as filled_before,
         case
-            when charge_model = 'percentage' then is_first_tier and paid_quantity > 0
+            when charge_model = 'percentage' then is_first_tier and is_paid_event
             when manner = 'cut' then paid_so_far > lower and (paid_in_window > lower or prorate_units)
             when manner = 'held' then holds_window and paid_in_window > 0 and usage_date = last_date_in_window
             else false
@@ -120,7 +120,7 @@ clamped as (
 tiered as (
     select * exclude (paid_before, manner, holds_window, is_first_tier, filled_after, filled_before, event_price, capped_price)
     from clamped
-    where used_quantity <> 0 or tier_quantity <> 0 or (is_entered and flat_fee <> 0)
+    where used_quantity <> 0 or tier_quantity <> 0 or (is_entered and flat_fee <> 0) or event_adjustment <> 0
 )
 
 select * from tiered
