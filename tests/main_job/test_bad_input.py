@@ -30,7 +30,21 @@ def _catalog(world: World) -> World:
             {"seller_id": "reseller", "buyer_id": "ghost"},
         ],
         payers=[{"payer_id": PAYER, "party_id": "reseller"}],
-        resource_owners=[{"resource_kind": "aws_account", "resource_id": OWNED, "party_id": "customer"}],
+        resource_owners=[
+            {"resource_kind": "aws_account", "resource_id": OWNED, "party_id": "customer"},
+            {"resource_kind": "device", "resource_id": "d1", "party_id": "customer"},
+        ],
+        meters=[
+            # The filter is misspelt: no event has such a key.
+            {
+                "meter_id": "calls",
+                "resource_kind": "device",
+                "series": "call.made",
+                "sample_type": "event",
+                "aggregation": "count",
+                "filter": "plann=paid",
+            }
+        ],
         price_rules=[{"agreement_id": "reseller-customer", "value": "0.1"}],
         tax_rates=[{"seller_country": "DE", "rate": "0.19"}],
     )
@@ -38,7 +52,7 @@ def _catalog(world: World) -> World:
 
 @pytest.mark.slow
 def test_what_is_sound_is_drafted_and_what_is_not_is_named(tmp_path: Path, main_job: MainJob) -> None:
-    """Faults 7, 10, 23, 33, 41, 47, 50. Fails when one bad row or file stops the rest, or goes unseen."""
+    """Faults 7, 10, 23, 33, 41, 45, 47, 50. Fails when one bad row or file stops the rest, or goes unseen."""
     world = _catalog(World(tmp_path / "world"))
     world.cur(
         PAYER,
@@ -59,6 +73,9 @@ def test_what_is_sound_is_drafted_and_what_is_not_is_named(tmp_path: Path, main_
     truncated = world.data_files(PAYER, "2026-02")[0]
     truncated.write_bytes(truncated.read_bytes()[:-9])
     world.file("edge/telegraf/edge-01/error.json", "<html>Bad Gateway</html>")
+    call = {"type": "call.made", "subject": "device:d1", "time": "2026-01-07T10:00:00Z", "data": {"plan": "paid"}}
+    another = call | {"id": "3", "time": "2026-01-07T10:00:01Z"}
+    world.cloudevents("gateway", [call | {"id": "1"}, call | {"id": "1-retried"}, another])
     marts = main_job(world.inbox, ["2026-01", "2026-02"], now="2026-03-05T00:00:00Z")
 
     assert marts.execute("select buyer_id, net_amount from fct_invoices").fetchall() == [("customer", Decimal("11.66"))]
@@ -70,9 +87,13 @@ def test_what_is_sound_is_drafted_and_what_is_not_is_named(tmp_path: Path, main_
     assert marts.execute(
         "select reason, kind, holds_close, charge_key, quantity, amount from fct_unrated_usage order by reason"
     ).fetchall() == [
+        ("filter_key_unknown", "usage", True, "call.made without plann", 3, None),
         ("missing_on_demand_price", "sharing", True, f"aws/{OWNED}/AmazonEC2/T3/Usage", 10, Decimal("0.60")),
         ("unassigned", "cost", True, f"aws/{UNOWNED}/AmazonEC2/BoxUsage:t3.medium/Usage", 1, Decimal("5.00")),
     ]
+    retried = "select source, first_event_id, last_event_id, events from dbt_test__audit."
+    retried += "assert_no_event_came_again_under_another_id"
+    assert marts.execute(retried).fetchall() == [("gateway", "1", "1-retried", 2)]
     refused = marts.execute("select source, reason from deliveries where status = 'rejected' order by 1").fetchall()
     assert [source for source, _ in refused] == ["aws_cur", "edge"]
     assert "gzip stream ends early" in refused[0][1] and "HTML" in refused[1][1]

@@ -9,6 +9,12 @@ api_events as (
     select * from {{ source('wso2', 'events') }}
 ),
 
+repeated as (
+    select source, event_id from {{ source('cloudevents', 'events') }}
+    group by source, event_id
+    having count(*) > 1
+),
+
 told as (
     select
         *,
@@ -17,6 +23,9 @@ told as (
             resource_kind, resource_id, coalesce(voids, ''), data
         ) as content
     from delivered
+    where exists (
+        select 1 from repeated where delivered.source = repeated.source and delivered.event_id = repeated.event_id
+    )
 ),
 
 ranked as (

@@ -23,15 +23,24 @@ resources as (
     select * from {{ ref('int_metering__resources_owned') }}
 ),
 
--- Zones are at most 14 hours off: neighbouring UTC months hold every event within reach.
+-- Zones are at most 14 hours off: neighbouring UTC months hold every event within reach. The equal join lets the reader
+-- skip the files of all others.
+reached as (
+    {%- for number_of_months in [-1, 0, 1] %}
+    select distinct
+        billing_period,
+        {{ add_months('billing_period', number_of_months) }} as sampled_period
+    from months
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
 around_month as (
     select
         reached.billing_period,
         events.*
-    from (select distinct billing_period from months) as reached
-    inner join events
-        on events.sampled_period between {{ add_months('reached.billing_period', -1) }}
-        and {{ add_months('reached.billing_period', 1) }}
+    from reached
+    inner join events on reached.sampled_period = events.sampled_period
 ),
 
 dated as (

@@ -1,5 +1,5 @@
 -- One row per usage or cost, edge and reason that could not be rated. Nothing is priced 0 by accident: what has no
--- price stands here and holds the close, except what no charge of the catalog asks for. What was borrowed without an
+-- price stands here and holds the close, except what no charge and no meter of the catalog asks for. What was borrowed without an
 -- on-demand price (kind sharing) is rated at its effective cost and stands here because that says too little.
 with
 
@@ -9,6 +9,10 @@ costs as (
 
 usage as (
     select * from {{ ref('int_rating__usage_unrated') }}
+),
+
+events_unread as (
+    select * from {{ ref('int_metering__events_unread') }}
 ),
 
 recurring as (
@@ -97,6 +101,28 @@ unrated as (
     union all
     select
         billing_period,
+        billing_period as service_period,
+        'usage' as kind,
+        cast(null as varchar) as agreement_id,
+        seller_id,
+        owner_party_id as buyer_id,
+        cast(null as varchar) as payer_account_id,
+        resource_kind,
+        resource_id,
+        meter_id,
+        cast(null as varchar) as subscription_id,
+        cast(null as varchar) as charge_id,
+        cast(null as varchar) as dimension_value,
+        type || case when label_key is null then '' else ' without ' || label_key end as charge_key,
+        reason,
+        cast(events as decimal(38, 12)) as quantity,
+        'events' as unit,
+        cast(null as decimal(38, 12)) as amount,
+        cast(null as varchar) as currency
+    from events_unread
+    union all
+    select
+        billing_period,
         service_period,
         'recurring' as kind,
         agreement_id,
@@ -168,7 +194,7 @@ edged as (
         unrated.* exclude (seller_id, buyer_id),
         coalesce(unrated.seller_id, agreements.seller_id) as seller_id,
         coalesce(unrated.buyer_id, agreements.buyer_id) as buyer_id,
-        unrated.reason <> 'meter_not_charged' as holds_close
+        unrated.reason not in ('meter_not_charged', 'no_meter') as holds_close
     from unrated
     left join agreements on unrated.agreement_id = agreements.agreement_id
 )
