@@ -22,9 +22,9 @@ WAITING, CARRIED = "waiting/", "carried/"
 class Notice:
     """One thing to tell. Two notices about the same thing have the same `about`, whatever their figures say."""
 
-    kind: str  # budget_crossing
+    kind: str  # budget_crossing, late_server
     about: tuple[str, ...]
-    recipient: str  # party
+    recipient: str  # party, or operations
     subject: str
     facts: dict[str, Any]
 
