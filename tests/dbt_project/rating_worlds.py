@@ -45,6 +45,11 @@ EVENT_COLUMNS = {
     "value": "decimal(38,12)", "api_id": "varchar", "provider_id": "varchar", "application_id": "varchar",
     "consumer_id": "varchar",
 }  # fmt: skip
+UNREAD_COLUMNS = {
+    "billing_period": "date", "type": "varchar", "resource_kind": "varchar", "resource_id": "varchar",
+    "seller_id": "varchar", "owner_party_id": "varchar", "meter_id": "varchar", "reason": "varchar",
+    "label_key": "varchar", "events": "bigint",
+}  # fmt: skip
 BORROWED_COLUMNS = {
     "billing_period": "date", "payer_account_id": "varchar", "from_account_id": "varchar", "service_name": "varchar",
     "sku_id": "varchar", "pricing_unit": "varchar", "quantity": "decimal(38,18)", "effective_cost": "decimal(38,18)",
@@ -147,6 +152,7 @@ class World:
                 ("main.fct_metered_usage", USAGE_COLUMNS),
                 ("main.fct_cost_and_usage", LINE_COLUMNS),
                 ("intermediate.int_metering__events_metered", EVENT_COLUMNS),
+                ("intermediate.int_metering__events_unread", UNREAD_COLUMNS),
                 ("intermediate.int_allocation__commitments_borrowed", BORROWED_COLUMNS),
             )
         ]
