@@ -20,7 +20,7 @@ EMULATOR := .venv-snowflake
 INBOX := $(METERHOUSE_HOME)/inbox
 SAMPLES := $(METERHOUSE_HOME)/.samples-$(SEED)
 
-.PHONY: help setup run ui pages reports test test-snowflake lint contracts docs lock bench bench-forecast clean
+.PHONY: help setup run ui pages reports test test-snowflake lint contracts docs lock bench bench-rating bench-forecast clean
 
 help: ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -110,6 +110,9 @@ lock: $(VENV)/.uv ## lock the requirements again, with hashes and without addres
 
 bench: $(READY) ## a month of a million bill lines against one hand-written script
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+bench-rating: $(READY) ## 10,000 customers x 50 charges x 12 months rated in one pass
+	@$(BIN)/python -m tests.bench.rating $(BENCH_ARGS)
 
 bench-forecast: $(READY) ## forecasts against M3's following months, and ten thousand series on the clock
 	@$(BIN)/python -m tests.bench.forecast $(BENCH_ARGS)

@@ -31,12 +31,20 @@ versions as (
     select * from {{ ref('int_rating__price_versions') }}
 ),
 
+versions_of_any as (
+    select * from versions where dimension_value = 'ANY'
+),
+
 priced_charges as (
     select distinct charge_id from {{ ref('int_rating__price_versions') }}
 ),
 
 fx_rates as (
     select * from {{ ref('int_rating__edge_rates') }}
+),
+
+locked_rates as (
+    select * from fx_rates where from_currency = 'ANY'
 ),
 
 events as (
@@ -124,45 +132,66 @@ charged as (
         and {{ valid_on('edges', 'covered.usage_date') }}
 ),
 
--- A price for the dimension's value beats the price for any value.
-versioned as (
+-- A price for the dimension's value beats the price for any value, and a rate locked for any currency every other. Each is
+-- joined by itself: an outer join on `in` compares all usage with all prices.
+matched as (
     select
         charged.*,
-        versions.dimension_value as price_dimension,
-        versions.valid_from as price_valid_from,
-        priced_charges.charge_id is not null as has_prices,
-        case charged.charge_model
-            when 'package' then not versions.has_every_package_size
-            when 'percentage' then not versions.has_every_rate
-            when 'graduated_percentage' then not versions.has_every_rate
-            else false
-        end as price_lacks_a_term,
-        (versions.has_package_size and (
-            charged.charge_model not in ('package', 'graduated', 'volume', 'p95') or charged.prorate_units
-        ))
-        or (versions.has_rate and charged.charge_model not in ('percentage', 'graduated_percentage'))
-        or (versions.has_event_terms and charged.charge_model <> 'percentage') as price_asks_for_more,
-        case
-            when charged.plan_currency = charged.currency then cast(1 as decimal(38, 12))
-            else cast(coalesce(fx_rates.rate, charged.fx_fixed_rate) as decimal(38, 12))
-        end as fx_rate
+        coalesce(named_versions.dimension_value, versions.dimension_value) as price_dimension,
+        coalesce(named_versions.valid_from, versions.valid_from) as price_valid_from,
+        coalesce(named_versions.has_package_size, versions.has_package_size) as has_package_size,
+        coalesce(named_versions.has_every_package_size, versions.has_every_package_size) as has_every_package_size,
+        coalesce(named_versions.has_rate, versions.has_rate) as has_rate,
+        coalesce(named_versions.has_every_rate, versions.has_every_rate) as has_every_rate,
+        coalesce(named_versions.has_event_terms, versions.has_event_terms) as has_event_terms,
+        coalesce(locked_rates.rate, fx_rates.rate, charged.fx_fixed_rate) as fx_rate
     from charged
-    left join versions
+    left join versions as named_versions
+        on charged.charge_id = named_versions.charge_id
+        and charged.dimension_value = named_versions.dimension_value
+        and {{ valid_on('named_versions', 'charged.usage_date') }}
+    left join versions_of_any as versions
         on charged.charge_id = versions.charge_id
-        and versions.dimension_value in (charged.dimension_value, 'ANY')
         and {{ valid_on('versions', 'charged.usage_date') }}
-    left join priced_charges on charged.charge_id = priced_charges.charge_id
     left join fx_rates
         on charged.agreement_id = fx_rates.agreement_id
         and charged.service_period = fx_rates.service_period
-        and fx_rates.from_currency in (charged.plan_currency, 'ANY')
+        and charged.plan_currency = fx_rates.from_currency
+    left join locked_rates
+        on charged.agreement_id = locked_rates.agreement_id
+        and charged.service_period = locked_rates.service_period
+),
+
+versioned as (
+    select
+        charged.* exclude (
+            has_package_size, has_every_package_size, has_rate, has_every_rate, has_event_terms, fx_rate
+        ),
+        priced_charges.charge_id is not null as has_prices,
+        case charged.charge_model
+            when 'package' then not charged.has_every_package_size
+            when 'percentage' then not charged.has_every_rate
+            when 'graduated_percentage' then not charged.has_every_rate
+            else false
+        end as price_lacks_a_term,
+        (charged.has_package_size and (
+            charged.charge_model not in ('package', 'graduated', 'volume', 'p95') or charged.prorate_units
+        ))
+        or (charged.has_rate and charged.charge_model not in ('percentage', 'graduated_percentage'))
+        or (charged.has_event_terms and charged.charge_model <> 'percentage') as price_asks_for_more,
+        case
+            when charged.plan_currency = charged.currency then cast(1 as decimal(38, 12))
+            else cast(charged.fx_rate as decimal(38, 12))
+        end as fx_rate
+    from matched as charged
+    left join priced_charges on charged.charge_id = priced_charges.charge_id
     qualify
         row_number() over (
             partition by
                 charged.billing_period, charged.meter_id, charged.resource_kind, charged.resource_id,
                 charged.dimension_value, charged.usage_date, charged.owner_party_id, charged.unit,
                 charged.subscription_id, charged.charge_id
-            order by case when versions.dimension_value = 'ANY' then 1 else 0 end
+            order by charged.price_valid_from desc
         ) = 1
 ),
 
