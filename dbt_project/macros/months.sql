@@ -36,3 +36,15 @@
 {% macro days_of_360(date_expression) -%}
     (30 * {{ month_number(date_expression) }} + least(extract(day from {{ date_expression }}), 30))
 {%- endmacro %}
+
+{#- Each month with the UTC months that hold every event within its reach: zones are at most 14 hours off. To be joined by
+    equality on `sampled_period`, so that the reader skips the files of all other months. -#}
+{% macro neighbouring_months(months) -%}
+    {%- for number_of_months in [-1, 0, 1] %}
+    select distinct
+        billing_period,
+        {{ add_months('billing_period', number_of_months) }} as sampled_period
+    from {{ months }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}

@@ -23,16 +23,8 @@ resources as (
     select * from {{ ref('int_metering__resources_owned') }}
 ),
 
--- Zones are at most 14 hours off: neighbouring UTC months hold every event within reach. The equal join lets the reader
--- skip the files of all others.
 reached as (
-    {%- for number_of_months in [-1, 0, 1] %}
-    select distinct
-        billing_period,
-        {{ add_months('billing_period', number_of_months) }} as sampled_period
-    from months
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    {{ neighbouring_months('months') }}
 ),
 
 around_month as (
