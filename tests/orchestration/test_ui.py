@@ -65,7 +65,7 @@ class Server:
         }
         launched = self.ask(LAUNCH, parameters=parameters)["launchRun"]
         assert launched["__typename"] == "LaunchRunSuccess", launched
-        for _ in range(600):
+        for _ in range(1200):
             run = self.ask(ENDED, run=launched["run"]["runId"])["runOrError"]
             if run["status"] in ("SUCCESS", "FAILURE", "CANCELED"):
                 return run["status"], json.dumps(run["eventConnection"])
