@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -131,12 +132,33 @@ def _sources(connection: duckdb.DuckDBPyConnection, month: Month) -> Answer:
         " where seller_id = ? order by all",
         month.seller_id,
     )
-    lacking = [said for source in expected if (said := _lacking(connection, month, *source))]
+    bills = cache(lambda: _bills(connection, month))  # every line is read for it: once, and only where it is asked
+    lacking = [said for source in expected if (said := _lacking(connection, month, bills, *source))]
     said = f"{len(expected)} expected sources are complete and final, or their grace is over"
     return not lacking, "; ".join(lacking) or said, {"expected": len(expected), "lacking": len(lacking)}
 
 
-def _lacking(connection: duckdb.DuckDBPyConnection, month: Month, source: str, account: str, grace_days: int) -> str:
+Bills = Mapping[tuple[str, str], tuple[int, int]]  # (vendor, payer) -> lines, lines with an invoice's number
+
+
+def _bills(connection: duckdb.DuckDBPyConnection, month: Month) -> Bills:
+    found = _rows(
+        connection,
+        "select lower(provider_name), payer_account_id, count(*), count(invoice_id) from fct_cost_and_usage"
+        " where billing_period = ? group by 1, 2",
+        month.period,
+    )
+    return {(vendor, payer): (lines, invoiced) for vendor, payer, lines, invoiced in found}
+
+
+def _lacking(
+    connection: duckdb.DuckDBPyConnection,
+    month: Month,
+    bills: Callable[[], Bills],
+    source: str,
+    account: str,
+    grace_days: int,
+) -> str:
     """What an expected source lacks; empty where it is complete, and final or past its grace."""
     counts = dict(
         _rows(
@@ -167,14 +189,9 @@ def _lacking(connection: duckdb.DuckDBPyConnection, month: Month, source: str, a
     if ends_at and month.now >= ends_at + timedelta(days=grace_days):
         return ""
     # AWS writes its invoice's number into every line of a bill when it is final.
-    lines, invoiced = _rows(
-        connection,
-        "select count(*), count(invoice_id) from fct_cost_and_usage"
-        " where billing_period = ? and ? in (payer_account_id, 'ANY') and lower(provider_name) = split_part(?, '_', 1)",
-        month.period,
-        account,
-        source,
-    )[0]
+    vendor = source.partition("_")[0]
+    counted = [bill for key, bill in bills().items() if key[0] == vendor and account in (key[1], "ANY")]
+    lines, invoiced = (sum(counts) for counts in zip(*counted, strict=True)) if counted else (0, 0)
     return "" if lines and lines == invoiced else f"{where}: not final, grace runs {grace_days} days from {ends_at} UTC"
 
 

@@ -107,6 +107,18 @@ def expose_forecasts(connection: duckdb.DuckDBPyConnection | Session, lake: Lake
         _show_forecasts(shown, lake, today)
 
 
+def show_close_gates(
+    connection: duckdb.DuckDBPyConnection | Session, lake: Lake, month: date, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Puts what the gates said of a month in the place of what they said before; other months stay."""
+    columns = list(LAKE_RELATIONS["close_gates"])
+    others = connection.execute(
+        f"select {', '.join(columns)} from lake.close_gates where billing_period <> ?", [month]
+    ).fetchall()
+    with _shown(connection, lake) as shown:
+        shown.rows("close_gates", [*(dict(zip(columns, row, strict=True)) for row in others), *rows])
+
+
 def _shown(connection: duckdb.DuckDBPyConnection | Session, lake: Lake) -> Views | _Tables:
     return _Tables(connection, lake.storage.uri) if isinstance(connection, Session) else Views(connection)
 

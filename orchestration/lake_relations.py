@@ -107,6 +107,18 @@ LAKE_RELATIONS: dict[str, dict[str, str]] = {
         "inputs_hash": "varchar",
         "waivers": "varchar",  # gates that were waived
     },
+    # What the close gate said of a seller's month when the month was last made, or with what it was closed.
+    "close_gates": {
+        "seller_id": "varchar",
+        "billing_period": "date",
+        "gate_number": "bigint",
+        "gate": "varchar",
+        "passed": "boolean",
+        "detail": "varchar",
+        "waivable": "boolean",
+        "waived_because": "varchar",
+        "asked_at": "timestamp",
+    },
     # What a closed month and those before it were computed from.
     "ledger_inputs": {
         "seller_id": "varchar",

@@ -22,6 +22,10 @@ class Views:
     def __enter__(self) -> Views:
         self._connection.execute("begin")
         self._connection.execute("create schema if not exists lake")
+        # The one table of the schema that the lake does not bring: months fill it (exposing.show_close_gates).
+        self._connection.execute(
+            f"create table if not exists lake.close_gates as {_empty(LAKE_RELATIONS['close_gates'])}"
+        )
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:

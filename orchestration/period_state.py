@@ -80,6 +80,12 @@ def done(connection: duckdb.DuckDBPyConnection) -> dict[str, Done]:
     return {row[0]: Done(*row) for row in rows}
 
 
+def started(connection: duckdb.DuckDBPyConnection, period: str) -> dict[str, Done]:
+    """The month as `record_done` will have it, once what was started is there; empty where nothing was."""
+    query = "select period, inputs_hash, code_hash, earlier_hash from meterhouse.period_started where period = ?"
+    return {row[0]: Done(*row) for row in connection.execute(query, [period]).fetchall()}
+
+
 def earlier_hash(states: dict[str, Done], period: str) -> str:
     """Over all materialised months before this one."""
     return _digest(*(state.digest for earlier, state in sorted(states.items()) if earlier < period))

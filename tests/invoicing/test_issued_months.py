@@ -15,6 +15,10 @@ from tests.orchestration.command import marts as all_marts
 from tests.orchestration.command import start
 
 pytestmark = [pytest.mark.slow, pytest.mark.dbt]
+GATES = (
+    "select gate, passed, detail, holds_close, waived_because from fct_close_gates"
+    " where seller_id = 'acme' and billing_period = date '2026-01-01' order by gate_number"
+)
 NUMBERED = "select invoice_number, status, net_amount, tax_amount from fct_invoices order by invoice_number nulls last"
 
 
@@ -33,7 +37,13 @@ def test_an_issued_month_stays_whatever_happens_afterwards(tmp_path: Path) -> No
 
     held = house.issue("2026-02-02", "2026-01", expect=1)  # the source's grace of two days is not over
     assert held["status"] == "held" and [gate["gate"] for gate in _no(held)] == ["sources"]
-    assert house.issue("2026-02-03", "2026-01", "--dry-run")["status"] == "dry_run"
+    dry = house.issue("2026-02-03", "2026-01", "--dry-run")
+    assert dry["status"] == "dry_run"
+    # What the month's own run asked is what a dry run is told, but for the checks, which it runs again.
+    asked = {row["gate"]: (row["passed"], row["detail"], row["holds_close"]) for row in marts(house, GATES)}
+    told = {gate["name"]: (gate["passed"], gate["detail"], not gate["passed"]) for gate in dry["gates"]}
+    assert asked.pop("checks")[0] and told.pop("checks")[0]
+    assert asked == told
     assert "cannot be waived" in house.issue("2026-02-03", "2026-01", "--waive", "tax", "--why", "x", expect=2)
     assert "sells on no agreement" in house.issue("2026-02-03", "2026-01", expect=2, seller="nobody")
 
@@ -47,6 +57,9 @@ def test_an_issued_month_stays_whatever_happens_afterwards(tmp_path: Path) -> No
     assert _numbered(house) == [("ACME-2026-000001", "issued", Decimal("10.00"), Decimal("1.90"))]
     closes = marts(house, "select waivers from lake.ledger_closes")
     assert closes == [{"waivers": "sources"}]
+    # Of a closed month they are those it was closed with, the waiver and its reason among them.
+    said_no = [tuple(row.values()) for row in marts(house, GATES) if not row["passed"]]
+    assert [(gate, holds, why) for gate, _, _, holds, why in said_no] == [("sources", False, "told by phone")]
 
     # Twice the price, another exchange rate and another tax rate, all for January too.
     world.catalog(

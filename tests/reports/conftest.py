@@ -101,6 +101,35 @@ class Visit:
         """Cells of the table of a query."""
         return [row.locator("td").all_inner_texts() for row in self.table(query).all()]
 
+    def pages_of(self, query: str) -> list[list[str]]:
+        """Cells of the table of a query, on all its pages."""
+        within = f"[data-testid='DataTable-{query}'] [aria-label='{{}}']:enabled"
+        first, further = (self.page.locator(within.format(f"{name}-page")) for name in ("first", "next"))
+        if first.count():
+            first.click()
+        found = self.rows(query)
+        while further.count():
+            further.click()
+            found += self.rows(query)
+        return found
+
+    def choose(self, title: str, option: str) -> None:
+        """Picks an option of a dropdown; a list that is still closing would swallow the next click."""
+        choice = self.page.get_by_role("option", name=option, exact=True)
+        self.page.get_by_role("combobox", name=title, exact=True).click()
+        choice.click()
+        if choice.is_visible():
+            self.page.keyboard.press("Escape")
+        choice.wait_for(state="detached")
+
+    def comes_to(self, read: Callable[[], Any], expected: Any) -> None:
+        """Waits until what is read off the page is what is expected, and compares."""
+        for _ in range(40):
+            if read() == expected:
+                return
+            self.page.wait_for_timeout(250)
+        assert read() == expected
+
 
 @pytest.fixture
 def visit(browser: Any, built: Site, serve: Callable[[Path], str]) -> Iterator[Callable[..., Visit]]:

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -17,19 +17,11 @@ import pytest
 from orchestration.settings import Settings
 from orchestration.site import Site, build_site, page_addresses
 from tests.conftest import SampleRun
+from tests.reports.figures import number, shown
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("sample_world")]
 DESKTOP, PHONE = 1280, 390
 Mart = Callable[..., list[tuple[Any, ...]]]
-
-
-def number(text: str) -> Decimal:
-    return Decimal(text.replace(",", "").replace("−", "-"))
-
-
-def shown(amount: Decimal, digits: int) -> Decimal:
-    """The amount as a page may show it: with its currency's digits."""
-    return amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
 
 def an_invoice(mart: Mart) -> tuple[str, str]:
@@ -150,6 +142,18 @@ def test_margin_and_health_show_the_marts_figures(visit: Any, mart: Mart) -> Non
     assert number(seen.figure("Hops with an unexplained difference")) == 0
     hops = mart("select count(*) from fct_reconciliation where billing_period = ?", month)[0][0]
     assert number(seen.figure("Hops compared")) == hops
+    gates = mart(
+        "select coalesce(name, seller_id), replace(gate, '_', ' '), case when passed then 'yes' else 'no' end, detail"
+        " from fct_close_gates as gates left join dim_party on seller_id = party_id"
+        " where strftime(gates.billing_period, '%Y-%m') = ?",
+        f"{month:%Y-%m}",
+    )
+    assert {row[2] for row in gates} == {"yes", "no"}  # earlier months are open
+    seen.comes_to(lambda: sorted(tuple(row[:4]) for row in seen.pages_of("gates")), sorted(gates))
+    seen.choose("Answer", "No")
+    seen.comes_to(
+        lambda: sorted(tuple(row[:4]) for row in seen.pages_of("gates")), sorted(row for row in gates if row[2] == "no")
+    )
 
 
 HOSTILE = '<img src=x onerror="window.hit=1"><script>window.hit=1</script> **x** [y](javascript:window.hit=1) \'z'

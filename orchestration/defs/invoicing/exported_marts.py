@@ -68,7 +68,7 @@ def exported_lines(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
 
 
 @dg.asset(
-    deps=[*_keys(MARTS.monthly), "exported_lines", "invoices"],
+    deps=[*_keys(MARTS.monthly), "asked_gates", "exported_lines", "invoices"],
     partitions_def=MONTHS,
     backfill_policy=ONE_RUN_A_MONTH,
     group_name="exports",

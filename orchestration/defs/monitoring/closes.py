@@ -8,6 +8,7 @@ from ingestion.lake import Lake
 from ingestion.storage import open_storage
 from orchestration.defs.invoicing.issued_invoices import close_gates, issued_invoices
 from orchestration.defs.monitoring.refreshes import month_from_lake
+from orchestration.gates_asked import sellers
 from orchestration.partitions import MONTHS
 from orchestration.periods import months_after, period_of
 from orchestration.settings import get_settings
@@ -20,16 +21,6 @@ issue = dg.define_asset_job(
 )
 
 
-def sellers() -> list[str]:
-    """Everybody who sells on an agreement of the newest catalog, but for vendors, whose bills are their own."""
-    lake = Lake(open_storage(get_settings().lake_uri))
-    agreements, parties = lake.rows_of("agreements"), lake.rows_of("parties")
-    if agreements is None:
-        return []
-    roles = dict(parties.select("party_id", "role").iter_rows()) if parties is not None else {}
-    return sorted(seller for seller in set(agreements["seller_id"]) if roles.get(seller) != "vendor")
-
-
 @dg.schedule(
     job=issue,
     cron_schedule="0 6 10 * *",
@@ -39,7 +30,7 @@ def monthly_close(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunReque
     """On the 10th, the month before, for every seller. A gate that says no leaves the month open."""
     now = get_settings().now or context.scheduled_execution_time
     period = period_of(months_after(now.date().replace(day=1), -1))
-    for seller in sellers():
+    for seller in sellers(Lake(open_storage(get_settings().lake_uri))):
         yield dg.RunRequest(
             run_key=f"{period}:{seller}",
             partition_key=period,

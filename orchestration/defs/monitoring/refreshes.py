@@ -8,6 +8,7 @@ from orchestration.defs.inbound.aws_cur import aws_cur
 from orchestration.defs.inbound.cloudevents import cloudevents
 from orchestration.defs.inbound.edge import edge
 from orchestration.defs.inbound.wso2 import wso2
+from orchestration.defs.invoicing.asked_gates import asked_gates
 from orchestration.defs.invoicing.draft_invoices import invoices
 from orchestration.defs.invoicing.exported_marts import exported_lines, exported_month
 from orchestration.defs.models.dbt_models import monthly_models
@@ -21,7 +22,16 @@ SETTINGS = get_settings()
 RUNNING = SETTINGS.env != "dev"  # on a developer's machine both wait to be switched on
 
 monthly = dg.AssetSelection.assets(
-    aws_cur, cloudevents, edge, wso2, lake_month, monthly_models, invoices, exported_lines, exported_month
+    aws_cur,
+    cloudevents,
+    edge,
+    wso2,
+    lake_month,
+    monthly_models,
+    invoices,
+    asked_gates,
+    exported_lines,
+    exported_month,
 )
 closing = dg.AssetSelection.assets("close_gates", "issued_invoices")  # a job of their own, never a refresh
 forecasting = dg.AssetSelection.groups("forecasts")  # a job of their own too: no month waits for a forecast
