@@ -114,13 +114,15 @@ class Visit:
         return found
 
     def choose(self, title: str, option: str) -> None:
-        """Picks an option of a dropdown; a list that is still closing would swallow the next click."""
+        """Picks an option of a dropdown. A long list holds only the options in sight: typing finds the others."""
+        options = self.page.get_by_role("option")
         choice = self.page.get_by_role("option", name=option, exact=True)
         self.page.get_by_role("combobox", name=title, exact=True).click()
+        options.first.wait_for()
+        if not choice.count():
+            self.page.keyboard.type(option)
         choice.click()
-        if choice.is_visible():
-            self.page.keyboard.press("Escape")
-        choice.wait_for(state="detached")
+        options.first.wait_for(state="detached")  # a list that is still closing would swallow the next click
 
     def comes_to(self, read: Callable[[], Any], expected: Any) -> None:
         """Waits until what is read off the page is what is expected, and compares."""
