@@ -138,7 +138,7 @@ def _cloud(walk: Walk, charges: Sequence[Row]) -> None:
         f" from (select * from fct_account_costs where {of_key.format(account='sub_account_id')}) as costs"
         " join dim_agreement as agreements on costs.cost_view = agreements.cost_view"
         " where agreements.agreement_id = ? and costs.amount <> 0"
-        " and exists (from parts where parts.assigned_by = costs.assigned_by"
+        " and exists (select 1 from parts where parts.assigned_by = costs.assigned_by"
         " and costs.charge_date between parts.first_date and parts.last_date)"
         " order by costs.charge_date, costs.assigned_by, costs.component",
         *key,
@@ -160,7 +160,7 @@ def _cloud(walk: Walk, charges: Sequence[Row]) -> None:
         " and not (lines.charge_category = 'Purchase' and (lines.commitment_discount_id is not null"
         " or coalesce(lines.commitment_discount_status, '-') = 'Unused'))"
         f" where coalesce(tags.party_id, 'unassigned') in {among(consumers)} and tags.assigned_by is not null"
-        " or tags.assigned_by is null and exists (from parts where parts.assigned_by = '-'"
+        " or tags.assigned_by is null and exists (select 1 from parts where parts.assigned_by = '-'"
         " and lines.x_charge_date between parts.first_date and parts.last_date)"
         " order by lines.source_file, lines.source_row",
         *key,
