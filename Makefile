@@ -20,7 +20,7 @@ EMULATOR := .venv-snowflake
 INBOX := $(METERHOUSE_HOME)/inbox
 SAMPLES := $(METERHOUSE_HOME)/.samples-$(SEED)
 
-.PHONY: help setup run ui pages reports test test-snowflake lint contracts docs lock bench bench-rating bench-forecast clean
+.PHONY: help setup run ui pages reports test test-snowflake lint contracts docs lock bench bench-rating bench-forecast tour clean
 
 help: ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -116,6 +116,9 @@ bench-rating: $(READY) ## 10,000 customers x 50 charges x 12 months rated in one
 
 bench-forecast: $(READY) ## forecasts against M3's following months, and ten thousand series on the clock
 	@$(BIN)/python -m tests.bench.forecast $(BENCH_ARGS)
+
+tour: $(PAGES) ## take the pictures of docs/tour anew, after `make run`
+	@$(BIN)/python -m tests.tour $(TOUR_ARGS)
 
 clean: ## remove what make made (the home folder stays)
 	@rm -rf $(VENV) $(EMULATOR) build *.egg-info
