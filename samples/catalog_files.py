@@ -29,7 +29,7 @@ CATALOG_COLUMNS = {
         "resource_owners": "resource_kind resource_id party_id valid_from valid_to",
         "allocation_rules": "rule_id payer_id position match_service match_charge_category match_account method driver"
         " targets scale valid_from valid_to",
-        "meters": "meter_id resource_kind series sample_type aggregation unit scale filter dimension",
+        "meters": "meter_id resource_kind series sample_type aggregation unit scale filter dimension wrap_at",
         "plans": "plan_id name currency trial_days",
         "plan_charges": "charge_id plan_id name charge_type charge_model meter_id timing interval window"
         " included_quantity free_events free_amount discount multiplier prorate_units proration minimum_amount"
