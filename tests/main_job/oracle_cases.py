@@ -15,12 +15,9 @@ from typing import Any
 PERIODS = ("2024-01", "2024-02", "2024-03", "2024-04", "2025-02", "2025-03")
 Tier = tuple[Any, Any, Any]  # upper (None: no end), unit price, flat fee
 
-# Cases that are not run, each with what the house decides otherwise (money.md) or cannot say.
+# Cases that are not run, each with the reason why nothing delivered could say them.
 NOT_EXPRESSIBLE = {
-    "PER-03d": "counts 14 of 31 days where billing day 31 is clamped; here the charge period 31 January to 28 February",
-    "PRO-05": "credits the whole old fee on an upgrade; here the unused days only (money.md section 12)",
     "PGRAD-01": "lists -6 units with 11/30 of the month left after +10 with 6/30 left: no order of time does that",
-    "PGRAD-07": "floors a negative sum at 0; here units taken back below zero are credited at the first tier's price",
 }
 
 
@@ -50,7 +47,8 @@ class Customer:
     decimals: int = 2
     less: str = "0"
     subscription: dict[str, Any] = field(default_factory=dict)
-    changes: Sequence[dict[str, Any]] = ()  # later versions of the subscription: valid_from, quantity, plan
+    # Later versions of the subscription: valid_from, plan, and the day the former ends where it is another.
+    changes: Sequence[dict[str, Any]] = ()
     commitments: Sequence[dict[str, Any]] = ()  # on the whole subscription
 
     @property
@@ -261,6 +259,10 @@ def event_cases() -> list[Customer]:
     ):
         given = on_days(*((f"{month}-{day}", value) for day, value in events))
         made.append(Customer(case, [Charge("graduated", PRORATED, given, terms=prorated)], expected, months=(month,)))
+    # Units taken back below zero would be credited at the first tier's price: a minimum of 0 is the example's floor.
+    below = on_days(("2024-04-19", 5), ("2024-04-21", -100))
+    floored = Charge("graduated", PRORATED, below, terms=prorated | {"minimum_amount": 0})
+    made.append(Customer("PGRAD-07", [floored], "0", months=("2024-04",)))
     weighted = [("2024-03-05", 2500, {}), ("2024-04-04", -2000, {}), ("2024-04-06", -200, {})]
     meter = {"sample_type": "delta", "aggregation": "weighted_sum"}
     charge = Charge("per_unit", [(None, 1, 0)], weighted, meter=meter)
@@ -296,6 +298,10 @@ def proration_cases() -> list[Customer]:
                  subscription={"start_date": "2023-07-03", "end_date": "2024-04-02"}),
         Customer("PRO-11", [monthly(100), monthly(30)], "-38.39", months=("2024-03",), less="100",
                  subscription={**calendar, "start_date": "2024-01-01"}, changes=[{"valid_from": change, "plan": 1}]),
+        # The whole old fee is credited where the old version ends before the month that the upgrade falls into.
+        Customer("PRO-05", [monthly(20), monthly(40)], "7.10", months=("2024-03",), less="20",
+                 subscription={**calendar, "start_date": "2024-01-01"},
+                 changes=[{"valid_from": "2024-03-11", "former_valid_to": "2024-03-01", "plan": 1}]),
         Customer("PRO-13", [Charge("per_unit", [(None, 25, 0)], terms=per_unit)], "13.71", months=("2024-03",),
                  subscription={**calendar, "start_date": change}),
         Customer("PRO-15", [monthly(100)], "50", months=("2025-02",),
@@ -313,11 +319,11 @@ def proration_cases() -> list[Customer]:
         ("a", {"start_date": "2025-02-03", "end_date": "2025-02-16", "billing_day": 3}, "50", "0"),
         ("b", {"start_date": "2025-02-17", "billing_day": 3}, "150", "0"),
         ("c", {"start_date": "2025-02-20", "end_date": "2025-03-05", "billing_day": 20}, "50", "0"),
-        ("e", {"start_date": "2025-02-14", "billing_day": 27}, "41.94", "0"),
+        # A billing day of 31 is the 28th in this February; its system counts that cycle from 28 January, as a 28th's.
+        ("d", {"start_date": "2025-02-14", "billing_day": 28}, "145.16", "0"),
+        ("e", {"start_date": "2025-02-14", "billing_day": 27}, "141.94", "0"),
     ):
         months = ("2025-02", "2025-03") if part in "bc" else ("2025-02",)
-        if part == "e":  # 13/31 of the first cycle and a whole second one
-            amount = "141.94"
         made.append(Customer("PER-03", [monthly(100)], amount, part=part, months=months, less=less, subscription=dates))
     for part, day, end in (("a", 15, "2024-04-15"), ("b", 16, "2024-04-16"), ("c", 17, "2024-03-17")):
         dates = {"start_date": "2024-03-16", "billing_day": day}

@@ -84,7 +84,7 @@ def versions(customer: Customer) -> list[dict[str, Any]]:
     base |= {"plan_id": f"{customer.name}-plan0", "start_date": "2024-01-01"} | customer.subscription
     rows = [base]
     for change in customer.changes:
-        rows[-1] = rows[-1] | {"valid_to": change["valid_from"]}
+        rows[-1] = rows[-1] | {"valid_to": change.get("former_valid_to", change["valid_from"])}
         rows.append(base | {"plan_id": f"{customer.name}-plan{change['plan']}", "valid_from": change["valid_from"]})
     return rows
 
@@ -113,9 +113,8 @@ def test_every_case_of_the_oracles_is_run_or_named_with_a_reason(outside_data: P
     """Fails when a case is left out silently, or a reason stands for a case that does run."""
     known = {case["id"] for case in json.loads((outside_data / "oracles.json").read_text("utf-8"))}
     run = {customer.case for customer in customers()}
-    whole = {case for case in NOT_EXPRESSIBLE if case in known}
-    assert run | whole == known
-    assert not run & whole
+    assert run | NOT_EXPRESSIBLE.keys() == known
+    assert not run & NOT_EXPRESSIBLE.keys()
 
 
 @pytest.mark.slow
