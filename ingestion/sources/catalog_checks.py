@@ -6,22 +6,25 @@ An empty match column means any, so it equals another empty one here (and the wo
 
 from __future__ import annotations
 
-from datetime import date
-
 import polars as pl
 
 from ingestion.contracts import Contract
 from ingestion.deliveries import Refused
+from ingestion.sources.catalog_charges import check_charges
 from ingestion.sources.catalog_edges import check_edges
 from ingestion.sources.catalog_meters import check_meters
+from ingestion.sources.catalog_tiers import FOR_EVER, SINCE_EVER, check_tiers
 
-SINCE_EVER, FOR_EVER = date(1, 1, 1), date(9999, 12, 31)
+TIERS = {
+    "charge_prices": ["charge_id", "dimension_value"],
+    "vendor_prices": ["vendor", "service", "sku", "usage_type", "pool", "currency"],
+}
 NAMED_AT_MOST = 5  # pairs of rows a message names
 
 
 def check(rows: pl.DataFrame, contract: Contract, key: str) -> None:
-    """Raises Refused, naming rows and remedy, where two rows hold for one thing on one day, edges form a circle
-    or a meter could measure nothing."""
+    """Raises Refused, naming rows and remedy, where two rows hold for one thing on one day, edges form a circle,
+    tiers overlap, or a meter or a charge could measure or charge nothing."""
     groups = [[column.name for column in contract.columns if column.key]]
     groups += contract.properties.get("oneAtATime", [])
     for columns in filter(None, groups):
@@ -30,6 +33,10 @@ def check(rows: pl.DataFrame, contract: Contract, key: str) -> None:
         check_edges(rows, contract, key)
     if contract.table == "meters":
         check_meters(rows, contract, key)
+    if contract.table == "plan_charges":
+        check_charges(rows, contract, key)
+    if contract.table in TIERS:
+        check_tiers(rows, contract, TIERS[contract.table], key)
 
 
 def _check_one_at_a_time(rows: pl.DataFrame, contract: Contract, columns: list[str], key: str) -> None:

@@ -18,6 +18,10 @@ JANUARY, FEBRUARY, MARCH = date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1)
 ZERO = Decimal(0)
 GRADUATED = [(0, 10, 10, 2), (10, 20, 5, 3), (20, None, 5, 3)]
 VOLUME = [(0, 100, 2, 10), (100, 200, 1, 0), (200, None, "0.5", 50)]
+NO_PRICES = [  # model, unit price, flat fee
+    ("per_unit", None, 3), ("graduated", None, None), ("volume", None, None), ("stairstep", 3, None),
+    ("p95", None, None), ("flat", None, 3),
+]  # fmt: skip
 
 
 def sell(world: World, name: str, charges: dict[str, list[Any]], **terms: Any) -> None:
@@ -115,6 +119,15 @@ def the_world() -> tuple[World, dict[str, list[dict[str, Any]]]]:
     ]
     closes.append({"seller_id": "restated-seller", "billing_period": FEBRUARY})
     bill_of_88(world)
+    # Prices delivered without the amount that their model asks for: that is no price of 0.
+    for model, price, fee in NO_PRICES:
+        name = f"{model}-unpriced"
+        is_usage = model != "flat"
+        terms = usage | {"meter_id": f"{name}-meter"} if is_usage else {"charge_type": "recurring"}
+        sell(world, name, {name: [{**terms, "charge_model": model}, [(0, None, price, fee)]]})
+        subscribe(world, name)
+        if is_usage:
+            use(world, name, JANUARY, 7)
     sell(world, "crowded", {})
     commitments = [
         {"commitment_id": f"pot{number:02d}", "agreement_id": "crowded-edge", "kind": "prepaid", "amount": 1}
@@ -277,6 +290,17 @@ def test_commitments_that_cannot_be_settled_are_listed(billed: Any) -> None:
         ("prepaid/pot16/crowded-edge", "too_many_commitments", True, 3),
     ]
     assert billed.rows("select distinct agreement_id from fct_rated_charges where commitment_id is not null") == []
+
+
+@pytest.mark.parametrize("model", [model for model, _, _ in NO_PRICES])
+def test_a_price_without_an_amount_is_a_gap_and_never_a_price_of_0(billed: Any, model: str) -> None:
+    """Fault 47. Fails when an empty unit price (or flat fee, where the model asks for it) bills usage or a fee at 0."""
+    listed = billed.rows(
+        "select distinct reason, holds_close from fct_unrated_usage "
+        f"where seller_id = '{model}-unpriced-seller' and billing_period = '2026-01-01'"
+    )
+    assert listed == [("price_gap", True)]
+    assert billed.rows(f"select * from fct_rated_charges where charge_id = '{model}-unpriced'") == []
 
 
 def test_every_unit_test_of_rating_holds(billed: Any) -> None:

@@ -47,31 +47,92 @@ def share_a_day(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return any(holds(one, day) and holds(other, day) for day in days)
 
 
+BOUNDS = st.one_of(st.none(), st.integers(0, 3))
 price = st.fixed_dictionaries(
     {
         "charge_id": st.sampled_from(["x", "y"]),
         "dimension_value": st.sampled_from([None, "ANY", "a"]),
         "tier": st.sampled_from([None, 1, 2]),
+        "lower": BOUNDS,
+        "upper": BOUNDS,
         "valid_from": DAYS,
         "valid_to": DAYS,
     }
 )
 
 
+def one_of_them_is_wrong(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Two tiers of one price that hold on one day: of two versions, one number, one quantity, or out of order."""
+    if (one["charge_id"], one["dimension_value"] or "ANY") != (other["charge_id"], other["dimension_value"] or "ANY"):
+        return False
+    if not share_a_day(one, other):
+        return False
+    days = [(row["valid_from"] or date.min, row["valid_to"] or date.max) for row in (one, other)]
+    numbers = [row["tier"] or 1 for row in (one, other)]
+    lowers = [row["lower"] or 0 for row in (one, other)]
+    held = [
+        {half for half in range(20) if lower < half / 2 <= (9 if row["upper"] is None else row["upper"])}
+        for row, lower in zip((one, other), lowers, strict=True)
+    ]
+    in_order = (numbers[0] < numbers[1]) == (lowers[0] < lowers[1])
+    return days[0] != days[1] or numbers[0] == numbers[1] or bool(held[0] & held[1]) or not in_order
+
+
 @given(st.lists(price, max_size=6))
 @settings(max_examples=400, deadline=None)
 def test_prices_that_hold_on_the_same_days_are_rejected(rows: list[dict[str, Any]]) -> None:
-    """Fails when two prices of one charge, dimension and tier overlap, also where empty stands for any (48, 49)."""
+    """Fails when two versions of one price overlap, or two of its tiers, whatever their numbers, also where empty
+    stands for any; or when tiers that lie side by side are refused (48, 49)."""
+    is_narrow = any(row["upper"] is not None and row["upper"] <= (row["lower"] or 0) for row in rows)
+    clash = any(one_of_them_is_wrong(one, other) for place, one in enumerate(rows) for other in rows[place + 1 :])
+    assert bool(refused("charge_prices", rows)) == (clash or is_narrow)
 
-    def key(row: dict[str, Any]) -> tuple[Any, ...]:
-        return row["charge_id"], row["dimension_value"] or "ANY", row["tier"] or 1
 
-    clash = any(
-        key(one) == key(other) and share_a_day(one, other)
-        for place, one in enumerate(rows)
-        for other in rows[place + 1 :]
+@pytest.mark.parametrize(
+    ("terms", "columns", "remedy"),
+    [
+        ({"lower": 9}, "columns lower and upper", "begin each tier where the one below it ends"),
+        ({"lower": 10, "valid_to": date(2026, 3, 1)}, "columns valid_from and valid_to", "the same days"),
+        ({"lower": 10, "valid_from": date(2026, 2, 1)}, "columns valid_from and valid_to", "end a version the day"),
+        ({"lower": 10, "tier": 0}, "columns tier", "number tiers from the lowest"),
+        ({"lower": 10, "upper": 10}, "column upper", "correct the bounds"),
+        ({"lower": -1, "upper": 0}, "column lower", "correct the bounds"),
+    ],
+)
+def test_tiers_that_contradict_each_other_are_named_with_rows_and_remedy(
+    terms: dict[str, Any], columns: str, remedy: str
+) -> None:
+    """Faults 47 and 48. Fails when a quantity is priced by two tiers or two versions, or a tier could hold none."""
+    first = {"charge_id": "x", "tier": 1, "upper": 10, "valid_from": date(2026, 1, 1)}
+    second = {"charge_id": "x", "tier": 2, "lower": 10, "valid_from": date(2026, 1, 1)}
+    assert refused("charge_prices", [first, second]) == ""
+    message = refused("charge_prices", [first, second | terms])
+    assert message.startswith("f.csv, row") and f"{columns}: " in message
+    assert remedy in message and "(contract catalog.charge_prices 1.0.0)" in message
+
+
+def test_a_vendors_tiers_may_change_one_by_one_but_never_overlap() -> None:
+    """Fails when a list's tiers must all change on one day, or two of them price one quantity on a day (48)."""
+    low = {"vendor": "aws", "pool": "p", "currency": "USD", "upper": 10, "valid_from": date(2026, 1, 1)}
+    high = {"vendor": "aws", "pool": "p", "currency": "USD", "lower": 10}
+    assert refused("vendor_prices", [low, high]) == ""
+    assert "rows 1 and 2, columns lower and upper" in refused("vendor_prices", [low | {"upper": 11}, high])
+    assert refused("vendor_prices", [low | {"upper": 11}, high | {"valid_to": date(2026, 1, 1)}]) == ""
+
+
+@pytest.mark.parametrize(
+    ("terms", "column", "remedy"),
+    [({"meter_id": None}, "meter_id", "name the meter"), ({"discount": 20}, "discount", "0.2 is 20 %")],
+)
+def test_a_charge_that_could_charge_nothing_is_refused(terms: dict[str, Any], column: str, remedy: str) -> None:
+    """Fault 47. Fails when a usage charge without a meter loads, whose usage nobody would ever miss."""
+    charge = {"charge_id": "x", "charge_type": "usage", "charge_model": "per_unit", "meter_id": "m", "discount": 1}
+    message = refused("plan_charges", [charge, charge | {"charge_id": "y"} | terms])
+    assert message.startswith(f"f.csv, row 2, column {column}: ")
+    assert remedy in message and "(contract catalog.plan_charges 1.0.0)" in message
+    assert (
+        refused("plan_charges", [charge, charge | {"charge_id": "y", "charge_model": "flat", "meter_id": None}]) == ""
     )
-    assert bool(refused("charge_prices", rows)) == clash
 
 
 def test_an_overlap_is_named_with_rows_and_remedy() -> None:

@@ -21,6 +21,8 @@ defaulted as (
         upper,
         cast(coalesce(unit_price, 0) as decimal(38, 12)) as unit_price,
         cast(coalesce(flat_fee, 0) as decimal(38, 12)) as flat_fee,
+        unit_price is not null as names_unit_price,
+        flat_fee is not null as names_flat_fee,
         package_size,
         rate,
         fixed_fee,

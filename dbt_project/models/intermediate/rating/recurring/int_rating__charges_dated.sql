@@ -32,6 +32,10 @@ parts as (
         priced_charges.charge_id is not null as has_prices,
         versions.valid_from as price_valid_from,
         versions.asks_for_more as price_asks_for_more,
+        case
+            when charge_periods.charge_model in ('graduated', 'volume') then not versions.has_every_price
+            else not versions.has_every_unit_price
+        end as price_lacks_a_term,
         greatest(charge_periods.live_from, coalesce(versions.valid_from, charge_periods.live_from)) as part_from,
         least(
             charge_periods.live_until,
@@ -80,7 +84,7 @@ edged as (
 
 reasoned as (
     select
-        * exclude (period_days, has_prices),
+        * exclude (period_days, has_prices, price_lacks_a_term),
         case when proration in ('assume_30', 'strict_30_360') then 30 * interval_months else period_days end as period_days,
         case proration
             when 'none' then period_days
@@ -94,6 +98,7 @@ reasoned as (
             when not has_prices then 'no_price'
             when price_valid_from is null then 'price_gap'
             when price_asks_for_more then 'model_not_supported'
+            when price_lacks_a_term then 'price_gap'
             when fx_rate is null then 'missing_fx_rate'
         end as reason
     from edged

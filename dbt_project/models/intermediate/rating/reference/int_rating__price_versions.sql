@@ -1,5 +1,6 @@
 -- The versions of a charge's price: one row per charge, dimension value and validity, without its tiers, and which
--- terms its tiers name, so that a price that does not fit its model is listed instead of being half applied.
+-- terms its tiers name, so that a price that does not fit its model is listed instead of being half applied, and one
+-- without an amount is not a price of 0.
 with
 
 charge_prices as (
@@ -14,6 +15,9 @@ versions as (
         valid_to,
         count(package_size) > 0 as has_package_size,
         min(coalesce(package_size, 0)) > 0 as has_every_package_size,
+        count(case when not names_unit_price then 1 end) = 0 as has_every_unit_price,
+        count(case when not names_flat_fee then 1 end) = 0 as has_every_flat_fee,
+        count(case when not names_unit_price and not names_flat_fee then 1 end) = 0 as has_every_price,
         count(rate) > 0 as has_rate,
         count(rate) = count(*) as has_every_rate,
         count(fixed_fee) + count(per_event_minimum) + count(per_event_maximum) > 0 as has_event_terms,

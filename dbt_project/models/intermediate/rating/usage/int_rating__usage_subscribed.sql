@@ -141,6 +141,9 @@ matched as (
         coalesce(named_versions.valid_from, versions.valid_from) as price_valid_from,
         coalesce(named_versions.has_package_size, versions.has_package_size) as has_package_size,
         coalesce(named_versions.has_every_package_size, versions.has_every_package_size) as has_every_package_size,
+        coalesce(named_versions.has_every_unit_price, versions.has_every_unit_price) as has_every_unit_price,
+        coalesce(named_versions.has_every_flat_fee, versions.has_every_flat_fee) as has_every_flat_fee,
+        coalesce(named_versions.has_every_price, versions.has_every_price) as has_every_price,
         coalesce(named_versions.has_rate, versions.has_rate) as has_rate,
         coalesce(named_versions.has_every_rate, versions.has_every_rate) as has_every_rate,
         coalesce(named_versions.has_event_terms, versions.has_event_terms) as has_event_terms,
@@ -165,11 +168,17 @@ matched as (
 versioned as (
     select
         charged.* exclude (
-            has_package_size, has_every_package_size, has_rate, has_every_rate, has_event_terms, fx_rate
+            has_package_size, has_every_package_size, has_every_unit_price, has_every_flat_fee, has_every_price,
+            has_rate, has_every_rate, has_event_terms, fx_rate
         ),
         priced_charges.charge_id is not null as has_prices,
         case charged.charge_model
-            when 'package' then not charged.has_every_package_size
+            when 'per_unit' then not charged.has_every_unit_price
+            when 'graduated' then not charged.has_every_price
+            when 'volume' then not charged.has_every_price
+            when 'p95' then not charged.has_every_price
+            when 'stairstep' then not charged.has_every_flat_fee
+            when 'package' then not charged.has_every_package_size or not charged.has_every_unit_price
             when 'percentage' then not charged.has_every_rate
             when 'graduated_percentage' then not charged.has_every_rate
             else false
