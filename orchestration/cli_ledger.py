@@ -1,4 +1,5 @@
-"""The commands that write the ledger: issue and void. Parses and prints; the work is in `issuing.py`."""
+"""The commands that write the ledger or send what is in it: issue, void, export. Parses and prints; the work is in
+`issuing.py` and `exporting.py`."""
 
 from __future__ import annotations
 
@@ -70,6 +71,46 @@ def void(
     with progress() as tell:
         closing = issuing.void(settings, invoice, why, tell)
     _show([closing], as_json)
+
+
+@application.command(
+    short_help="Send a seller's issued month to a billing system.",
+    help="Send a seller's issued month to Stripe, or write it as files for Zuora; what was sent before is left alone. "
+    f"1: nothing was issued for the month, or a document is refused. {CODES}",
+)
+def export(
+    period: Annotated[str, typer.Argument(help="Billing period YYYY-MM.")],
+    seller: Annotated[str, typer.Option(help="Seller (party_id) whose documents they are.")],
+    to: Annotated[str, typer.Option(help="stripe (STRIPE_API_KEY) or zuora (files in METERHOUSE_ZUORA).")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; ask and write nothing.")] = False,
+    inbox: Inbox = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    settings = override(home, inbox)
+    from orchestration.exporting import exported
+
+    with progress() as tell:
+        export = exported(settings, seller, period, to, dry_run, tell)
+    rows = [
+        {
+            "invoice_number": sending.document.number,
+            "buyer_id": sending.document.buyer_id,
+            "document_type": sending.document.document_type,
+            "total_amount": sending.document.total,
+            "currency": sending.document.currency,
+            "status": sending.status,
+            "detail": sending.detail,
+        }
+        for sending in export.sendings
+    ]
+    if as_json:
+        print_json({"destination": export.destination, "documents": rows})
+    elif rows:
+        print_table(f"{seller} {period} to {export.destination}", rows, list(rows[0]))
+    else:
+        output.print(escape(f"{seller} has issued nothing for {period}"))
+    raise typer.Exit(export.exit_code)
 
 
 def _show(closings: Sequence[Any], as_json: bool) -> NoReturn:

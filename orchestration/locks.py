@@ -25,6 +25,7 @@ def lock_paths(settings: Settings) -> dict[str, Path]:
     return {
         "run": settings.root / "run.lock",
         "simulation": settings.root / "simulation.lock",
+        "export": settings.root / "export.lock",
         "warehouse": settings.warehouse_path.parent / "warehouse.lock",
     }
 
@@ -47,7 +48,7 @@ def holder(path: Path) -> int | None:
 
 @contextmanager
 def locked(settings: Settings, name: str) -> Iterator[None]:
-    """Holds the lock `run`, `simulation` or `warehouse`; raises Busy after METERHOUSE_LOCK_TIMEOUT seconds."""
+    """Holds the lock of this name (`lock_paths`); raises Busy after METERHOUSE_LOCK_TIMEOUT seconds."""
     path = lock_paths(settings)[name]
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, timeout=settings.lock_timeout)

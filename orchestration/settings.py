@@ -39,6 +39,7 @@ class Settings(BaseSettings):
     threads: int = 2
     memory_limit: str = "4GB"
     export_lines: bool = True  # every bill line as Parquet too; of very large bills the lake's own files may do
+    zuora: str = ""  # folder or s3:// that issued invoices for Zuora are written to; default <home>/zuora
 
     @field_validator("now")
     @classmethod
@@ -64,6 +65,10 @@ class Settings(BaseSettings):
     @property
     def lake_uri(self) -> str:
         return self.lake or str(self.root / "lake")
+
+    @property
+    def zuora_uri(self) -> str:
+        return self.zuora or str(self.root / "zuora")
 
     @property
     def lake_is_remote(self) -> bool:
@@ -181,6 +186,14 @@ def snowflake_options() -> dict[str, Any]:
 def snowflake_stage() -> str:
     """Name of the external stage that shows the lake's bucket to Snowflake: SNOWFLAKE_STAGE, else lake.landed."""
     return os.environ.get("SNOWFLAKE_STAGE") or "lake.landed"
+
+
+def stripe_options() -> tuple[str, str]:
+    """Secret key and address of Stripe's API: STRIPE_API_KEY, STRIPE_API_BASE (https://api.stripe.com)."""
+    key = os.environ.get("STRIPE_API_KEY", "")
+    if not key:
+        raise BadSetting("STRIPE_API_KEY is not set: the secret key of the seller's Stripe account")
+    return key, os.environ.get("STRIPE_API_BASE") or "https://api.stripe.com"
 
 
 def s3_options() -> dict[str, str]:
