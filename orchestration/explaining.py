@@ -237,8 +237,9 @@ def _usage(walk: Walk, charges: Sequence[Row]) -> None:
         walk,
         "samples",
         "select samples.source_file, samples.source_row, samples.delivery_id, samples.source, samples.series,"
-        " samples.sampled_at, samples.value from lake.edge__samples as samples"
+        " samples.sampled_at, samples.value from intermediate.int_metering__samples_told as samples"
         " join staging.stg_catalog__meters as meters on meters.meter_id = ?"
+        " and samples.subject_kind in ('ANY', meters.resource_kind)"
         " and translate(samples.series, '.-/', '___') = translate(meters.series, '.-/', '___')"
         f" where samples.source in {among(resources)} and samples.sampled_at >= ? and samples.sampled_at < ?"
         " order by samples.sampled_at, samples.source_file, samples.source_row",

@@ -14,6 +14,15 @@
     json_extract_string({{ document }}, '$."' || {{ key }} || '"')
 {%- endmacro %}
 
+{#- An expression's text as JSON writes it, in quotes. -#}
+{% macro json_literal(expression) -%}
+    {{ return(adapter.dispatch('json_literal', 'meterhouse')(expression)) }}
+{%- endmacro %}
+
+{% macro default__json_literal(expression) -%} to_json(to_variant({{ expression }})) {%- endmacro %}
+
+{% macro duckdb__json_literal(expression) -%} cast(to_json({{ expression }}) as varchar) {%- endmacro %}
+
 {#- JSON text of an object, from a mapping of name to expression; nulls are kept, names in the order given. -#}
 {% macro json_object_text(members) -%}
     {{ return(adapter.dispatch('json_object_text', 'meterhouse')(members)) }}

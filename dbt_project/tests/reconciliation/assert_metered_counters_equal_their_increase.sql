@@ -32,6 +32,7 @@ held as (
     inner join series_metered
         on
             quarter_hours.billing_period = series_metered.billing_period
+            and quarter_hours.subject_kind = series_metered.subject_kind
             and quarter_hours.series = series_metered.series
             and quarter_hours.labels = series_metered.labels
     left join sources_elsewhere on quarter_hours.source = sources_elsewhere.resource_id

@@ -1,6 +1,7 @@
--- Delivered events that no meter could read: none names their type and kind of resource, it is a meter of samples, or its
--- filter asks for a key that no event of the series has ever had. What a filter leaves out by value is left out on purpose
--- and is not listed. Looked for by series and month: where one meter reads some of a series, the rest was its choice.
+-- Delivered events that no meter could read: none names their type and kind of resource, its filter asks for a key that no
+-- event of the series has ever had, or data.value is no number where a charged meter adds numbers up. What a filter leaves
+-- out by value is left out on purpose and is not listed. The first two are looked for by series and month: where one meter
+-- reads some of a series, the rest was its choice.
 with
 
 events as (
@@ -14,6 +15,23 @@ events_ever as (
 
 events_metered as (
     select * from {{ ref('int_metering__events_metered') }}
+),
+
+series_of_samples as (
+    select * from {{ ref('int_metering__series_metered') }}
+    where subject_kind <> 'ANY'
+),
+
+samples as (
+    select * from {{ ref('int_metering__samples_told') }}
+    where subject_kind <> 'ANY' and value is null
+),
+
+-- A dynamic price reads data.amount.
+meters_of_numbers as (
+    select distinct plan_charges.meter_id
+    from {{ ref('stg_catalog__plan_charges') }} as plan_charges
+    where plan_charges.charge_type = 'usage' and plan_charges.charge_model <> 'dynamic'
 ),
 
 meters as (
@@ -60,6 +78,9 @@ series_read as (
         events_metered.resource_kind
     from events_metered
     inner join meters on events_metered.meter_id = meters.meter_id
+    union
+    select billing_period, {{ series_key('series') }} as series_key, subject_kind as resource_kind
+    from series_of_samples
 ),
 
 series_unread as (
@@ -80,7 +101,7 @@ meters_without_events as (
         meters.meter_id,
         meters.series_key,
         meters.resource_kind,
-        meters.sample_type in ('delta', 'event') or meters.aggregation = 'unique_count' as reads_events
+        trim(coalesce(meters.filter, '')) <> '' as has_filter
     from meters
     inner join series_unread
         on meters.series_key = series_unread.series_key and meters.resource_kind = series_unread.resource_kind
@@ -114,10 +135,47 @@ series_judged as (
         meters_without_events.resource_kind,
         min(meters_without_events.meter_id) as meter_id,
         min(keys_unknown.label_key) as label_key,
-        count(case when reads_events and keys_unknown.meter_id is null then 1 end) as meters_that_chose
+        count(case when has_filter and keys_unknown.meter_id is null then 1 end) as meters_that_chose
     from meters_without_events
     left join keys_unknown on meters_without_events.meter_id = keys_unknown.meter_id
     group by meters_without_events.series_key, meters_without_events.resource_kind
+),
+
+-- Of events read as samples a series without any number is among the unread already.
+without_value as (
+    select
+        events_metered.billing_period,
+        meters.series as type,
+        events_metered.resource_kind,
+        events_metered.resource_id,
+        events_metered.owner_party_id,
+        events_metered.usage_date as occurred_on,
+        events_metered.meter_id,
+        count(*) as events
+    from events_metered
+    inner join meters on events_metered.meter_id = meters.meter_id
+    inner join meters_of_numbers on events_metered.meter_id = meters_of_numbers.meter_id
+    where
+        events_metered.value is null
+        and events_metered.api_id is null
+        and events_metered.aggregation not in ('count', 'unique_count')
+    group by all
+    union all
+    select
+        samples.billing_period,
+        samples.series as type,
+        samples.subject_kind as resource_kind,
+        samples.source as resource_id,
+        cast(null as varchar) as owner_party_id,
+        cast(samples.sampled_at as date) as occurred_on,
+        cast(null as varchar) as meter_id,
+        count(*) as events
+    from samples
+    inner join series_read
+        on samples.billing_period = series_read.billing_period
+        and {{ series_key('samples.series') }} = series_read.series_key
+        and samples.subject_kind = series_read.resource_kind
+    group by samples.billing_period, samples.series, samples.subject_kind, samples.source, cast(samples.sampled_at as date)
 ),
 
 unread as (
@@ -132,7 +190,7 @@ unread as (
         case
             when series_judged.meter_id is null then 'no_meter'
             when series_judged.label_key is not null then 'filter_key_unknown'
-            else 'meter_reads_samples'
+            else 'no_value'
         end as reason,
         series_judged.label_key,
         cast(sum(delivered.events) as bigint) as events
@@ -153,6 +211,27 @@ unread as (
     group by
         delivered.billing_period, delivered.type, delivered.resource_kind, delivered.resource_id, resources.seller_id,
         resources.owner_party_id, series_judged.meter_id, series_judged.label_key
+    union all
+    select
+        without_value.billing_period,
+        without_value.type,
+        without_value.resource_kind,
+        without_value.resource_id,
+        resources.seller_id,
+        coalesce(resources.owner_party_id, without_value.owner_party_id) as owner_party_id,
+        without_value.meter_id,
+        'no_value' as reason,
+        cast(null as varchar) as label_key,
+        cast(sum(without_value.events) as bigint) as events
+    from without_value
+    left join resources
+        on without_value.billing_period = resources.billing_period
+        and without_value.resource_kind = resources.resource_kind
+        and without_value.resource_id = resources.resource_id
+        and without_value.occurred_on = resources.owned_on
+    group by
+        without_value.billing_period, without_value.type, without_value.resource_kind, without_value.resource_id,
+        resources.seller_id, coalesce(resources.owner_party_id, without_value.owner_party_id), without_value.meter_id
 )
 
 select * from unread

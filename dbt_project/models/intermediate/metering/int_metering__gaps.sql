@@ -10,6 +10,7 @@ gaps as (
     select
         billing_period,
         source,
+        subject_kind,
         series,
         labels,
         quarter_starts_at,

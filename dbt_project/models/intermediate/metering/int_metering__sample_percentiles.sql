@@ -43,6 +43,7 @@ buckets as (
     from grouped
     inner join series_metered
         on grouped.billing_period = series_metered.billing_period
+        and grouped.subject_kind = series_metered.subject_kind
         and grouped.series = series_metered.series
         and grouped.labels = series_metered.labels
     inner join meters on series_metered.meter_id = meters.meter_id

@@ -15,11 +15,11 @@ months as (
 
 -- Imported once per use, see int_metering__samples_grouped.
 delivered as (
-    select * from {{ source('edge', 'samples') }}
+    select * from {{ ref('int_metering__samples_told') }}
 ),
 
 delivered_again as (
-    select * from {{ source('edge', 'samples') }}
+    select * from {{ ref('int_metering__samples_told') }}
 ),
 
 billing_periods as (
@@ -30,6 +30,7 @@ keys_in_conflict as (
     select
         delivered.billing_period,
         delivered.source,
+        delivered.subject_kind,
         delivered.series,
         delivered.labels,
         delivered.sampled_at,
@@ -38,7 +39,8 @@ keys_in_conflict as (
     from delivered
     inner join billing_periods on delivered.billing_period = billing_periods.billing_period
     group by
-        delivered.billing_period, delivered.source, delivered.series, delivered.labels, delivered.sampled_at
+        delivered.billing_period, delivered.source, delivered.subject_kind, delivered.series, delivered.labels,
+        delivered.sampled_at
     having
         count(*) > 1
         and (
@@ -50,6 +52,8 @@ keys_in_conflict as (
 
 in_conflict as (
     select
+        delivered_again.feed,
+        delivered_again.account,
         delivered_again.billing_period,
         delivered_again.delivery_id,
         delivered_again.source_file,
@@ -66,6 +70,7 @@ in_conflict as (
         on
             delivered_again.billing_period = keys_in_conflict.billing_period
             and delivered_again.source = keys_in_conflict.source
+            and delivered_again.subject_kind = keys_in_conflict.subject_kind
             and delivered_again.series = keys_in_conflict.series
             and delivered_again.labels = keys_in_conflict.labels
             and delivered_again.sampled_at = keys_in_conflict.sampled_at

@@ -1,4 +1,5 @@
--- Which meters read which labels of which series: a meter's filter holds, its dimension's label is kept.
+-- Which meters read which labels of which series: a meter's filter holds, its dimension's label is kept. Of events only
+-- what is a counter or a gauge is read as samples, and by meters of their own kind of resource.
 with
 
 quarter_hours as (
@@ -12,6 +13,7 @@ meters as (
 label_sets as (
     select distinct
         billing_period,
+        subject_kind,
         series,
         labels
     from quarter_hours
@@ -42,6 +44,7 @@ condition_counts as (
 readable as (
     select
         label_sets.billing_period,
+        label_sets.subject_kind,
         label_sets.series,
         label_sets.labels,
         meters.meter_id,
@@ -51,12 +54,22 @@ readable as (
             else coalesce({{ json_text('label_sets.labels', 'meters.dimension') }}, '')
         end as dimension_value
     from label_sets
-    inner join meters on {{ series_key('label_sets.series') }} = {{ series_key('meters.series') }}
+    inner join meters
+        on {{ series_key('label_sets.series') }} = {{ series_key('meters.series') }}
+        and (
+            label_sets.subject_kind = 'ANY'
+            or (
+                label_sets.subject_kind = meters.resource_kind
+                and meters.sample_type in ('counter', 'gauge')
+                and meters.aggregation <> 'unique_count'
+            )
+        )
 ),
 
 conditions_held as (
     select
         readable.billing_period,
+        readable.subject_kind,
         readable.series,
         readable.labels,
         readable.meter_id,
@@ -64,7 +77,8 @@ conditions_held as (
     from readable
     inner join conditions on readable.meter_id = conditions.meter_id
     where coalesce({{ json_text('readable.labels', 'conditions.label_key') }}, '') = conditions.label_value
-    group by readable.billing_period, readable.series, readable.labels, readable.meter_id
+    group by
+        readable.billing_period, readable.subject_kind, readable.series, readable.labels, readable.meter_id
 ),
 
 metered as (
@@ -74,6 +88,7 @@ metered as (
     left join conditions_held
         on
             readable.billing_period = conditions_held.billing_period
+            and readable.subject_kind = conditions_held.subject_kind
             and readable.series = conditions_held.series
             and readable.labels = conditions_held.labels
             and readable.meter_id = conditions_held.meter_id

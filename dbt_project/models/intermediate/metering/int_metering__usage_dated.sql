@@ -33,7 +33,9 @@ zoned as (
         resource_kinds.resource_kind,
         coalesce(resources.time_zone, 'UTC') as time_zone
     from quarter_hours
-    inner join resource_kinds on quarter_hours.billing_period = resource_kinds.billing_period
+    inner join resource_kinds
+        on quarter_hours.billing_period = resource_kinds.billing_period
+        and quarter_hours.subject_kind in ('ANY', resource_kinds.resource_kind)
     left join resources
         on
             quarter_hours.billing_period = resources.billing_period
@@ -48,6 +50,7 @@ dated as (
         zoned.billing_period,
         zoned.resource_kind,
         zoned.source,
+        zoned.subject_kind,
         zoned.series,
         zoned.labels,
         days.usage_date,
@@ -66,7 +69,8 @@ dated as (
             and zoned.time_zone = days.time_zone
             and zoned.quarter_starts_at = days.quarter_starts_at
     group by
-        zoned.billing_period, zoned.resource_kind, zoned.source, zoned.series, zoned.labels, days.usage_date
+        zoned.billing_period, zoned.resource_kind, zoned.source, zoned.subject_kind, zoned.series, zoned.labels,
+        days.usage_date
 ),
 
 owned as (
@@ -93,6 +97,7 @@ owned as (
         on
             dated.billing_period = series_metered.billing_period
             and dated.resource_kind = series_metered.resource_kind
+            and dated.subject_kind = series_metered.subject_kind
             and dated.series = series_metered.series
             and dated.labels = series_metered.labels
     left join resources

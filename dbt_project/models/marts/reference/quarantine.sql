@@ -17,9 +17,9 @@ events_in_conflict as (
 conflicts as (
     select
         billing_period,
-        'edge' as source,
-        'samples' as table_name,
-        source as account,
+        feed as source,
+        case feed when 'edge' then 'samples' else 'events' end as table_name,
+        account,
         delivery_id,
         source_file,
         source_row,
