@@ -23,6 +23,10 @@ fx_rates as (
     select * from {{ ref('int_rating__edge_rates') }}
 ),
 
+locked_rates as (
+    select * from fx_rates where from_currency = 'ANY'
+),
+
 steps as (
     select
         edges.*,
@@ -102,7 +106,7 @@ priced_steps as (
         cast(
             case
                 when cost_steps.upstream_currency = cost_steps.currency then 1
-                else coalesce(fx_rates.rate, agreements.fx_fixed_rate)
+                else coalesce(locked_rates.rate, fx_rates.rate, agreements.fx_fixed_rate)
             end as decimal(38, 12)
         ) as fx_rate,
         rules.price_rule_id,
@@ -134,7 +138,10 @@ priced_steps as (
     left join fx_rates
         on cost_steps.agreement_id = fx_rates.agreement_id
         and cost_steps.service_period = fx_rates.service_period
-        and fx_rates.from_currency in (cost_steps.upstream_currency, 'ANY')
+        and cost_steps.upstream_currency = fx_rates.from_currency
+    left join locked_rates
+        on cost_steps.agreement_id = locked_rates.agreement_id
+        and cost_steps.service_period = locked_rates.service_period
 )
 
 select * from priced_steps

@@ -22,6 +22,10 @@ fx_rates as (
     select * from {{ ref('int_rating__edge_rates') }}
 ),
 
+locked_rates as (
+    select * from fx_rates where from_currency = 'ANY'
+),
+
 priced_charges as (
     select distinct charge_id from {{ ref('int_rating__price_versions') }}
 ),
@@ -68,7 +72,7 @@ edged as (
         cast(
             case
                 when counted.plan_currency = edges.currency then 1
-                else coalesce(fx_rates.rate, edges.fx_fixed_rate)
+                else coalesce(locked_rates.rate, fx_rates.rate, edges.fx_fixed_rate)
             end as decimal(38, 12)
         ) as fx_rate
     from counted
@@ -79,7 +83,10 @@ edged as (
     left join fx_rates
         on edges.agreement_id = fx_rates.agreement_id
         and counted.service_period = fx_rates.service_period
-        and fx_rates.from_currency in (counted.plan_currency, 'ANY')
+        and counted.plan_currency = fx_rates.from_currency
+    left join locked_rates
+        on edges.agreement_id = locked_rates.agreement_id
+        and counted.service_period = locked_rates.service_period
 ),
 
 reasoned as (

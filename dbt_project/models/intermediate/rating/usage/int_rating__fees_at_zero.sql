@@ -32,6 +32,10 @@ fx_rates as (
     select * from {{ ref('int_rating__edge_rates') }}
 ),
 
+locked_rates as (
+    select * from fx_rates where from_currency = 'ANY'
+),
+
 accumulated as (
     select * from {{ ref('int_rating__usage_accumulated') }}
 ),
@@ -84,7 +88,7 @@ due as (
         cast(
             case
                 when plans.currency = edges.currency then 1
-                else coalesce(fx_rates.rate, edges.fx_fixed_rate)
+                else coalesce(locked_rates.rate, fx_rates.rate, edges.fx_fixed_rate)
             end as decimal(38, 12)
         ) as fx_rate
     from live
@@ -98,7 +102,10 @@ due as (
     left join fx_rates
         on edges.agreement_id = fx_rates.agreement_id
         and live.billing_period = fx_rates.service_period
-        and fx_rates.from_currency in (plans.currency, 'ANY')
+        and plans.currency = fx_rates.from_currency
+    left join locked_rates
+        on edges.agreement_id = locked_rates.agreement_id
+        and live.billing_period = locked_rates.service_period
     left join paid
         on live.billing_period = paid.billing_period
         and live.subscription_id = paid.subscription_id

@@ -33,6 +33,10 @@ fx_rates as (
     select * from {{ ref('int_rating__edge_rates') }}
 ),
 
+locked_rates as (
+    select * from fx_rates where from_currency = 'ANY'
+),
+
 limits as (
     select
         charge_id,
@@ -110,7 +114,7 @@ edged as (
         cast(
             case
                 when plans.currency = edges.currency then 1
-                else coalesce(fx_rates.rate, edges.fx_fixed_rate)
+                else coalesce(locked_rates.rate, fx_rates.rate, edges.fx_fixed_rate)
             end as decimal(38, 12)
         ) as fx_rate
     from counted
@@ -122,7 +126,10 @@ edged as (
     left join fx_rates
         on edges.agreement_id = fx_rates.agreement_id
         and counted.billing_period = fx_rates.service_period
-        and fx_rates.from_currency in (plans.currency, 'ANY')
+        and plans.currency = fx_rates.from_currency
+    left join locked_rates
+        on edges.agreement_id = locked_rates.agreement_id
+        and counted.billing_period = locked_rates.service_period
 ),
 
 converted as (
