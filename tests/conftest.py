@@ -14,11 +14,19 @@ from hypothesis import settings
 
 from ingestion.lake import Lake
 from ingestion.storage import Storage, open_storage
+from tests.browser import need_chromium
 
 # Elsewhere each run tries other examples; there the same ones every time, so that a change is judged by itself alone.
 settings.register_profile("ci", derandomize=True, print_blob=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before any fixture: a site is built and a UI served only where there is a browser to look at them."""
+    if item.get_closest_marker("browser"):
+        need_chromium()
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ import pytest
 from ingestion.lake import Lake
 from ingestion.landing import land
 from ingestion.storage import open_storage
-from tests.browser import chromium, need_chromium
+from tests.browser import chromium
 from tests.orchestration.command import ROOT, environment
 from tests.worlds.builder import World, sample
 
@@ -129,7 +129,6 @@ def server(first_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="module")
 def served(server: Server) -> str:
     """Its address, for a browser."""
-    need_chromium()
     return server.address
 
 

@@ -13,7 +13,7 @@ import pytest
 from orchestration.serving import server
 from orchestration.settings import Settings
 from orchestration.site import Site, build_site
-from tests.browser import chromium, need_chromium
+from tests.browser import chromium
 from tests.conftest import SampleRun
 
 
@@ -52,7 +52,6 @@ def serve() -> Iterator[Callable[[Path], str]]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    need_chromium()
     with chromium() as opened:
         yield opened
 
