@@ -21,6 +21,7 @@ from tests.reports.figures import number, shown
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("sample_world")]
 DESKTOP, PHONE = 1280, 390
+TALLEST_ROW = "Math.max(0, ...[...document.querySelectorAll('.scrollbox tr')].map(row => row.offsetHeight))"
 Mart = Callable[..., list[tuple[Any, ...]]]
 
 
@@ -34,7 +35,8 @@ def an_invoice(mart: Mart) -> tuple[str, str]:
 def test_every_page_renders_fits_and_asks_nothing_outside(
     visit: Any, built: Site, mart: Mart, width: int, tmp_path: Path
 ) -> None:
-    """Fails when a page shows an error, logs one, is wider than the screen, or asks anything but its own server."""
+    """Fails when a page shows an error, logs one, is wider than the screen, has a row as tall as
+    sentences squeezed into a column are, or asks anything but its own server."""
     seen = visit(width=width)
     manifest = json.loads((built.folder / "api" / "pagesManifest.json").read_text("utf-8"))
     addresses = sorted(page_addresses(manifest))
@@ -51,6 +53,7 @@ def test_every_page_renders_fits_and_asks_nothing_outside(
                 break
             seen.page.wait_for_timeout(250)
         assert needed <= width, address
+        assert seen.page.evaluate(TALLEST_ROW) <= 160, address
         seen.page.screenshot(path=str(tmp_path / f"{address.strip('/') or 'overview'}.png"), full_page=True)
     assert not seen.wrong
 
