@@ -88,11 +88,11 @@ $(EMULATOR)/.ready: $(VENV)/.uv requirements/snowflake.lock
 	@$(BIN)/uv pip install --quiet --python $(EMULATOR)/bin/python --require-hashes --compile-bytecode -r requirements/snowflake.lock
 	@touch $@
 
-test: $(READY) ## set up and run the whole test suite (Snowflake apart: test-snowflake)
+test: $(READY) $(EMULATOR)/.ready ## set up and run the whole test suite
 	@$(MAKE) --no-print-directory pages || echo "the tests of the site will fail"
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/snowflake $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
-test-snowflake: $(READY) $(EMULATOR)/.ready ## the main job on Snowflake (an emulator on loopback) beside DuckDB, mart by mart
+test-snowflake: $(READY) $(EMULATOR)/.ready ## its test of Snowflake (an emulator on loopback) beside DuckDB, mart by mart
 	@$(BIN)/python -m pytest -n 0 tests/snowflake $(PYTEST_ARGS)
 
 lint: $(READY) ## check style and types of names
