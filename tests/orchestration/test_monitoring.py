@@ -108,7 +108,7 @@ def test_a_month_four_times_the_last_one_looks_strange() -> None:
 
 
 def test_the_shipped_instance_releases_what_a_killed_run_holds() -> None:
-    """Fault 64. Fails when monitoring, slot release, pool limit or switched-off telemetry leave dagster.yaml."""
+    """Fault 64. Fails when monitoring, slot release, a limit or switched-off telemetry leave dagster.yaml."""
     import yaml
 
     import orchestration
@@ -116,6 +116,7 @@ def test_the_shipped_instance_releases_what_a_killed_run_holds() -> None:
     shipped = yaml.safe_load((Path(orchestration.__file__).parent / "dagster.yaml").read_text("utf-8"))
     assert shipped["telemetry"] == shipped["nux"] == {"enabled": False}
     assert shipped["concurrency"]["pools"] == {"default_limit": 1, "granularity": "op"}
+    assert shipped["concurrency"]["runs"] == {"max_concurrent_runs": 1}
     monitoring = shipped["run_monitoring"]
     assert (
         monitoring["enabled"] and monitoring["max_runtime_seconds"] and monitoring["free_slots_after_run_end_seconds"]

@@ -22,6 +22,8 @@ import pytest
 from ingestion.lake import Lake
 from ingestion.landing import land
 from ingestion.storage import open_storage
+from orchestration.run import plan, states_of
+from orchestration.settings import Settings
 from tests.browser import chromium
 from tests.orchestration.command import ROOT, environment
 from tests.worlds.builder import World, sample
@@ -90,6 +92,20 @@ ENDED = """query ($run: ID!) {
       ... on ExecutionStepFailureEvent { error { message causes { message } } }
       ... on AssetCheckEvaluationEvent { evaluation { checkName success } }
     } } }
+  }
+}"""
+
+
+BACKFILL = """mutation ($parameters: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $parameters) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}"""
+BACKFILLED = """query ($backfill: String!) {
+  partitionBackfillOrError(backfillId: $backfill) {
+    ... on PartitionBackfill { status runs(limit: 10) { status startTime endTime tags { key value } } }
   }
 }"""
 
@@ -175,6 +191,33 @@ def test_checks_are_visible_with_their_verdict(page: Any, served: str, tmp_path:
     page.goto(f"{served}/assets/fct_account_costs?view=checks")
     page.get_by_text("month_looks_sane").first.wait_for()
     page.screenshot(path=str(tmp_path / "checks.png"))
+
+
+def test_a_backfill_makes_its_months_one_after_the_other_and_leaves_none_stale(server: Server) -> None:
+    """Issue 2. Fails when months of a backfill run side by side, or a later one is made before an earlier one is."""
+    repository = {"repositoryName": "__repository__", "repositoryLocationName": "meterhouse"}
+    asked = {
+        "selector": {"partitionSetName": "month_partition_set", "repositorySelector": repository},
+        "partitionNames": ["2026-01", "2026-02"],
+    }
+    launched = server.ask(BACKFILL, parameters=asked)["launchPartitionBackfill"]
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+    for _ in range(1200):
+        backfill = server.ask(BACKFILLED, backfill=launched["backfillId"])["partitionBackfillOrError"]
+        if backfill["status"] not in ("REQUESTED", "COMPLETING"):
+            break
+        time.sleep(0.5)
+    assert backfill["status"] == "COMPLETED_SUCCESS", backfill
+    months = sorted(
+        ({tag["key"]: tag["value"] for tag in run["tags"]}["dagster/partition"], run["startTime"], run["endTime"])
+        for run in backfill["runs"]
+    )
+    assert [month for month, _, _ in months] == ["2026-01", "2026-02"]
+    assert months[0][2] <= months[1][1]
+
+    settings = Settings(home=server.home)
+    planned = plan(Lake(open_storage(settings.lake_uri)).inputs_hash, ["2026-01", "2026-02"], states_of(settings))
+    assert planned == {"2026-01": "", "2026-02": ""}
 
 
 def test_a_month_is_issued_from_the_ui_after_a_dry_run_and_only_when_its_own_gate_is_open(server: Server) -> None:
