@@ -53,7 +53,7 @@ def test_every_page_renders_fits_and_asks_nothing_outside(
                 break
             seen.page.wait_for_timeout(250)
         assert needed <= width, address
-        assert seen.page.evaluate(TALLEST_ROW) <= 160, address
+        assert seen.page.evaluate(TALLEST_ROW) <= 120, address
         seen.page.screenshot(path=str(tmp_path / f"{address.strip('/') or 'overview'}.png"), full_page=True)
     assert not seen.wrong
 
