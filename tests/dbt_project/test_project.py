@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,15 @@ import yaml
 from ingestion.contracts import CONTRACTS, inbound_contracts
 from orchestration.outbound_contracts import is_mart, outbound_contracts
 from tests.dbt_project.conftest import DBT, PROJECT, ScratchWarehouse
+
+# Whoever reaches one of these, itself or through another macro, computes; so does whoever adds up.
+ARITHMETIC = {"money", "vendor_amount", "divide", "round_money", "multiply", "value_seconds", "time_weighted_mean"}
+ADDS_UP = re.compile(r"\b(sum|avg|median|quantile_\w+|percentile_\w+)\s*\(")
+COMMENT = re.compile(r"--[^\n]*|{#.*?#}", re.DOTALL)
+NO_EXAMPLE_OF_ITS_OWN = {
+    "fct_rated_charges": "a union of what is priced and what is settled: money() types its columns of zeros",
+    "int_rating__charges_priced": "a union of what clouds and plans charge: money() types its columns of zeros",
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +59,36 @@ def test_every_model_has_its_description_beside_it(manifest: dict[str, Any]) -> 
     for model in _models(manifest):
         assert model["description"].strip(), model["name"]
         assert Path(model["patch_path"].split("://")[1]).stem == model["name"], model["name"]
+
+
+def _computing(manifest: dict[str, Any]) -> set[str]:
+    """Models that compute an amount or a quantity, by what their SQL says and the macros it reaches."""
+    reached: dict[str, set[str]] = {}
+
+    def names(macro: str) -> set[str]:
+        if macro not in reached:
+            reached[macro] = {macro.rpartition(".")[2]}
+            for inner in manifest["macros"][macro]["depends_on"]["macros"]:
+                reached[macro] |= names(inner)
+        return reached[macro]
+
+    return {
+        model["name"]
+        for model in _models(manifest)
+        if any(names(macro) & ARITHMETIC for macro in model["depends_on"]["macros"])
+        or ADDS_UP.search(COMMENT.sub("", model["raw_code"]))
+    }
+
+
+@pytest.mark.dbt
+def test_every_model_with_arithmetic_has_an_example_worked_by_hand(manifest: dict[str, Any]) -> None:
+    """Fails when a model that computes has no unit test beside it, or an excuse is not needed any more."""
+    computing = _computing(manifest)
+    with_example = {test["model"] for test in manifest["unit_tests"].values()}
+    assert sorted(computing - with_example) == sorted(NO_EXAMPLE_OF_ITS_OWN)
+    # What computes is found in every way it can: a macro of its own, one within another, a bare sum; not by a comment.
+    assert {"int_rating__usage_tiered", "int_rating__usage_limited", "int_rating__recurring_unrated"} <= computing
+    assert not {"dim_party", "int_rating__lines_billed", "stg_catalog__parties"} & computing
 
 
 @pytest.mark.dbt
