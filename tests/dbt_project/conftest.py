@@ -78,10 +78,11 @@ class ScratchWarehouse:
             [str(DBT), *arguments, *folders], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
         )
 
-    def build(self, select: str, first: str | None = None, end: str | None = None, unit_tests: bool = False) -> None:
+    def build(self, select: str, first: str | None = None, end: str | None = None) -> None:
         """`dbt build` of a selection for the months [first, end) ('2026-01'); fails with dbt's words."""
         months = ["--event-time-start", f"{first}-01", "--event-time-end", f"{end}-01"] if first else []
-        kinds = [] if unit_tests else ["--exclude-resource-type", "unit_test"]
+        # Unit tests have a run of their own (test_unit_tests.py).
+        kinds = ["--exclude-resource-type", "unit_test"]
         # Cautious: a test that also reads models outside the selection waits for a build that has them all.
         done = self.dbt("build", "--indirect-selection", "cautious", "--select", *select.split(), *months, *kinds)
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

@@ -50,10 +50,7 @@ def generated(scratch_warehouse):
         }
     )
     warehouse.build(
-        "+fct_account_costs +fct_sharing_settlement +focus_vendor_cost_and_usage +dim_account",
-        "2026-01",
-        "2026-03",
-        unit_tests=True,
+        "+fct_account_costs +fct_sharing_settlement +focus_vendor_cost_and_usage +dim_account", "2026-01", "2026-03"
     )
     return warehouse, lines, net
 

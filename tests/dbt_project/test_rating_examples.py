@@ -301,11 +301,3 @@ def test_a_price_without_an_amount_is_a_gap_and_never_a_price_of_0(billed: Any, 
     )
     assert listed == [("price_gap", True)]
     assert billed.rows(f"select * from fct_rated_charges where charge_id = '{model}-unpriced'") == []
-
-
-def test_every_unit_test_of_rating_holds(billed: Any) -> None:
-    """Fails when a step of rating or invoicing no longer gives what its own example says."""
-    folders = ("intermediate.rating", "marts.rating", "marts.invoicing")
-    done = billed.dbt("test", "--select", *(f"test_type:unit,{folder}" for folder in folders))
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    assert "PASS=0" not in done.stdout
