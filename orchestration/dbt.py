@@ -109,6 +109,14 @@ class Translator(DagsterDbtTranslator):
     def get_owners(self, dbt_resource_props: Properties) -> Sequence[str]:
         return super().get_owners(dbt_resource_props) or [MARTS_OWNER]
 
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetCheckSpec | None:
+        """A check says what its test's YAML says; dagster-dbt by itself shows `meta.description` alone."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        description = manifest["nodes"].get(unique_id, {}).get("description")
+        return spec._replace(description=description) if spec and description else spec
+
 
 def fingerprint(settings: Settings) -> str:
     """Changes when the project's files, dbt, or what its profile reads change: then it is parsed again."""

@@ -2,7 +2,7 @@
 -- application, by provider or by consumer: the three ways would sum to different numbers. Months of different zones are
 -- compared where they agree: from 12 hours after a UTC month's start to 14 hours before its end. At a month's edges one
 -- event may stand in two months only if it is not counted at all or twice, which the second half would show.
-{{ config(meta={'dagster': {'ref': {'name': 'fct_metered_usage'}}}) }}
+{{ config(meta={'dagster': {'ref': {'name': 'fct_api_usage'}}}) }}
 with
 
 meters as (

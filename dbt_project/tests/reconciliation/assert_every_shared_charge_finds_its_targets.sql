@@ -1,7 +1,7 @@
 -- Fails when a rule splits something but no account takes a part of it (no targets, or all weights zero), a rule's driver
 -- or position is beyond what is understood, or a month has more rules than run: the charge stays where the bill put it.
 -- Mend allocation_rules, or waive what it names, and run the month again.
-{{ config(meta={'dagster': {'ref': {'name': 'fct_account_costs'}}}) }}
+{{ config(meta={'dagster': {'ref': {'name': 'int_allocation__sharing_rules'}}}) }}
 
 with
 

@@ -1,5 +1,5 @@
 -- Fails when a join on the way down the chain (rule, rate, agreement) doubled a cost.
-{{ config(meta={'dagster': {'ref': {'name': 'int_rating__chain_priced'}}}) }}
+{{ config(meta={'dagster': {'ref': {'name': 'int_rating__chain_steps'}}}) }}
 select
     billing_period,
     cost_id,

@@ -1,6 +1,6 @@
 -- Fails when, for an edge and service period, issued and draft lines are not what is rated: its rounded sum where the
 -- agreement rounds the total, the sum of its rounded keys where it rounds lines (money.md section 9).
-{{ config(meta={'dagster': {'ref': {'name': 'fct_invoice_lines'}}}) }}
+{{ config(meta={'dagster': {'ref': {'name': 'int_rating__lines_drafted'}}}) }}
 with
 
 agreements as (

@@ -1,6 +1,6 @@
 -- Fails when the tiers of a vendor's price list do not start at 0, leave a gap, overlap, end, or differ between the SKUs
 -- of one pool: usage alone could not be rated. Mend vendor_prices and run the month again.
-{{ config(meta={'dagster': {'ref': {'name': 'fct_account_costs'}}}) }}
+{{ config(meta={'dagster': {'ref': {'name': 'stg_catalog__vendor_prices'}}}) }}
 
 with
 
