@@ -6,7 +6,7 @@ Snowflake. No arithmetic here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -44,8 +44,16 @@ class _Tables(Stage):
         self.load_rows(name, LAKE_RELATIONS[name], frame(name, rows))
 
 
-def expose_lake(connection: duckdb.DuckDBPyConnection | Session, lake: Lake, first_period: str, today: date) -> int:
+def expose_lake(
+    connection: duckdb.DuckDBPyConnection | Session,
+    lake: Lake,
+    first_period: str,
+    today: date,
+    begun: Iterable[str] = (),
+) -> int:
     """Points the `lake` schema at the lake as it is now, in one transaction; returns the number of current files.
+
+    `begun` are the months (YYYY-MM) this warehouse has been asked to make, the one that is to be made now among them.
 
     Raises Damaged where the warehouse has seen invoices that the ledger does not have.
     """
@@ -63,6 +71,7 @@ def expose_lake(connection: duckdb.DuckDBPyConnection | Session, lake: Lake, fir
         shown.files("quarantine", lake.quarantine_files())
         _show_forecasts(shown, lake, today)
         shown.rows("as_of", [{"as_of_date": today}])
+        shown.rows("months_begun", [{"billing_period": date.fromisoformat(f"{period}-01")} for period in begun])
         shown.rows("currencies", _currencies())
         shown.rows("months", _months(connection, first_period, today))
         for name, rows in ledger_relations(ledger).items():

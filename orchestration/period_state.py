@@ -91,6 +91,12 @@ def earlier_hash(states: dict[str, Done], period: str) -> str:
     return _digest(*(state.digest for earlier, state in sorted(states.items()) if earlier < period))
 
 
+def exposed(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Every month whose inputs were ever shown, so that it could be made."""
+    create_tables(connection)
+    return {period for (period,) in connection.execute("select period from meterhouse.exposed_inputs").fetchall()}
+
+
 def record_exposed(connection: duckdb.DuckDBPyConnection, period: str, inputs_hash: str) -> None:
     """The lake schema now shows these inputs of the month."""
     create_tables(connection)

@@ -20,7 +20,7 @@ GRADUATED = [(0, 10, 10, 2), (10, 20, 5, 3), (20, None, 5, 3)]
 VOLUME = [(0, 100, 2, 10), (100, 200, 1, 0), (200, None, "0.5", 50)]
 NO_PRICES = [  # model, unit price, flat fee
     ("per_unit", None, 3), ("graduated", None, None), ("volume", None, None), ("stairstep", 3, None),
-    ("p95", None, None), ("flat", None, 3),
+    ("p95", None, None), ("package", 3, None), ("flat", None, 3),
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from orchestration.dbt import LAKE_MONTH, LAKE_REFERENCE
 from orchestration.exposing import expose_lake
 from orchestration.inbound_assets import OWNERS
 from orchestration.partitions import MONTHS, ONE_RUN_A_MONTH
-from orchestration.period_state import record_exposed
+from orchestration.period_state import exposed, record_exposed
 from orchestration.settings import get_settings
 
 
@@ -20,7 +20,8 @@ def _expose(period: str | None) -> dg.MaterializeResult:
     if period and settings.target == "duckdb":
         need_room(settings.warehouse_path, lake.bytes_of(period), f"computing {period}")
     with warehouse.opened(settings) as connection:
-        files = expose_lake(connection, lake, settings.first_period, settings.clock.date())
+        begun = sorted(exposed(connection) | ({period} if period else set()))
+        files = expose_lake(connection, lake, settings.first_period, settings.clock.date(), begun)
         if period:
             record_exposed(connection, period, lake.inputs_hash(period))
     return dg.MaterializeResult(metadata={"current_files": files})

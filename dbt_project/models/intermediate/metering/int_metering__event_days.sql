@@ -1,6 +1,7 @@
 -- Events added up to days: the day's value, and what the day adds to the value of the owner's month. Sums, counts and
 -- weighted sums add their own; max, last and unique_count the change of the month's value so far. The 95th percentile
 -- (nearest rank over the five minutes in which something happened) belongs to the month and stands on its last day.
+-- Events without a number sum up to 0 and are there all the same: a dynamic price reads their data.amount.
 with
 
 events as (
@@ -87,7 +88,7 @@ valued as (
         days.*,
         unique_values.new_in_month,
         case days.aggregation
-            when 'sum' then days.total
+            when 'sum' then coalesce(days.total, 0)
             when 'count' then days.event_count
             when 'weighted_sum' then days.weighted_total
             when 'max' then days.maximum

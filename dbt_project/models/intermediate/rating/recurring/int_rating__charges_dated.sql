@@ -35,9 +35,15 @@ parts as (
         charge_periods.*,
         priced_charges.charge_id is not null as has_prices,
         versions.valid_from as price_valid_from,
-        versions.asks_for_more as price_asks_for_more,
+        case
+            when charge_periods.charge_model = 'package' then versions.has_rate or versions.has_event_terms
+            else versions.asks_for_more
+        end as price_asks_for_more,
         case
             when charge_periods.charge_model in ('graduated', 'volume') then not versions.has_every_price
+            when charge_periods.charge_model = 'stairstep' then not versions.has_every_flat_fee
+            when charge_periods.charge_model = 'package'
+                then not versions.has_every_unit_price or not versions.has_every_package_size or not versions.starts_at_zero
             else not versions.has_every_unit_price
         end as price_lacks_a_term,
         greatest(charge_periods.live_from, coalesce(versions.valid_from, charge_periods.live_from)) as part_from,
@@ -101,7 +107,10 @@ reasoned as (
         end as billed_days,
         case
             when agreement_id is null then 'no_agreement'
-            when asks_for_more or charge_model not in ('flat', 'per_unit', 'graduated', 'volume') then 'model_not_supported'
+            when
+                asks_for_more
+                or charge_model not in ('flat', 'per_unit', 'graduated', 'volume', 'stairstep', 'package')
+                then 'model_not_supported'
             when not has_prices then 'no_price'
             when price_valid_from is null then 'price_gap'
             when price_asks_for_more then 'model_not_supported'

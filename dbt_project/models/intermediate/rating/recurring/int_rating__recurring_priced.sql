@@ -1,6 +1,7 @@
 -- What subscriptions charge whether used or not: the subscribed quantity over the tiers of its price, times the share
--- of the charge period that is billed. Only the resulting amount is rounded. A flat charge has quantity 1. A recurring
--- tier fee is part of the price of the charge period and prorated with it.
+-- of the charge period that is billed. Only the resulting amount is rounded. A flat charge has quantity 1, a package as
+-- many packages as hold the subscribed quantity; a stairstep asks its tier's fee alone. A recurring tier fee is part of
+-- the price of the charge period and prorated with it.
 with
 
 dated as (
@@ -17,12 +18,20 @@ over_tiers as (
     select
         dated.*,
         tiers.tier,
-        {{ money('tiers.unit_price * dated.fx_rate') }} as tier_price,
+        {{ money("case dated.charge_model when 'stairstep' then 0 else tiers.unit_price end * dated.fx_rate") }}
+            as tier_price,
         {{ money('tiers.flat_fee * dated.fx_rate') }} as tier_fee,
         cast(
             case dated.charge_model
                 when 'graduated' then {{ part_in_tier('dated.subscribed_quantity', 'tiers') }}
                 when 'volume' then case when {{ tier_holds('tiers', 'dated.subscribed_quantity') }} then dated.subscribed_quantity else 0 end
+                when 'stairstep' then case when {{ tier_holds('tiers', 'dated.subscribed_quantity') }} then dated.subscribed_quantity else 0 end
+                when 'package'
+                    then case
+                        when tiers.lower = 0
+                            then {{ blocks('dated.subscribed_quantity', 'tiers.package_size', 'tiers.round_down') }}
+                        else 0
+                    end
                 when 'per_unit' then case when tiers.lower = 0 then dated.subscribed_quantity else 0 end
                 else case when tiers.lower = 0 then 1 else 0 end
             end as decimal(38, 12)
@@ -33,6 +42,8 @@ over_tiers as (
             when 'volume'
                 then {{ tier_holds('tiers', 'dated.subscribed_quantity') }}
                 and (dated.subscribed_quantity > 0 or tiers.flat_fee_at_zero)
+            when 'stairstep'
+                then {{ tier_holds('tiers', 'dated.subscribed_quantity') }} and dated.subscribed_quantity > 0
             else false
         end as is_entered
     from dated

@@ -59,7 +59,7 @@ left_over as (
     where
         dated.reason is null
         and (
-            (dated.charge_model <> 'flat' and dated.subscribed_quantity <> coalesce(part_totals.quantity, 0))
+            (dated.charge_model not in ('flat', 'package') and dated.subscribed_quantity <> coalesce(part_totals.quantity, 0))
             or (dated.charge_model = 'flat' and part_totals.quantity is null)
         )
 ),

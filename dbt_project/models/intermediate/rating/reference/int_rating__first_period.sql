@@ -1,5 +1,6 @@
--- The first month this house bills: the first it may run, or the first that anything was delivered for. A charge in
--- advance is due a month early, but never before it: an invoice that no one drafts would lose the charge.
+-- The first month this house bills: the first that was ever made here, and none before the first it may run, or the first
+-- that anything was delivered for. A charge in advance is due a month early, but never before it: an invoice that no one
+-- drafts would lose the charge.
 with
 
 calendar as (
@@ -10,10 +11,16 @@ deliveries as (
     select * from {{ source('lake', 'deliveries') }}
 ),
 
+months_begun as (
+    select * from {{ source('lake', 'months_begun') }}
+),
+
 bounds as (
     select min(billing_period) as first_period from calendar where time_zone = 'UTC'
     union all
     select min(billing_period) as first_period from deliveries where status in ('complete', 'superseded')
+    union all
+    select min(billing_period) as first_period from months_begun
 ),
 
 first_period as (

@@ -15,6 +15,7 @@ versions as (
         valid_to,
         count(package_size) > 0 as has_package_size,
         min(coalesce(package_size, 0)) > 0 as has_every_package_size,
+        min(lower) = 0 as starts_at_zero,
         count(case when not names_unit_price then 1 end) = 0 as has_every_unit_price,
         count(case when not names_flat_fee then 1 end) = 0 as has_every_flat_fee,
         count(case when not names_unit_price and not names_flat_fee then 1 end) = 0 as has_every_price,
