@@ -136,7 +136,7 @@ def taken_back(content: Json, invoice_period: str, invoice_number: str) -> Json:
     ]
     taxes = [tax | {name: _negated(tax[name]) for name in ("net_amount", "tax_amount")} for tax in content["taxes"]]
     amounts = {name: _negated(content[name]) for name in ("net_amount", "tax_amount", "total_amount")}
-    is_negative = Decimal(amounts["net_amount"] or "0") <= 0  # of an invoice over nothing too a credit note is made
+    is_negative = Decimal(amounts["total_amount"] or "0") <= 0  # of an invoice over nothing too a credit note is made
     return (
         {key: value for key, value in content.items() if key != "previous_hash"}
         | amounts

@@ -29,10 +29,14 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str, *parameters: Any) -
 
 
 def drafts(connection: duckdb.DuckDBPyConnection, seller_id: str, period: date) -> list[Json]:
-    """The seller's drafts of the month as invoice contents without a number, in order of buyer, then agreement."""
+    """The seller's drafts of the month as invoice contents without a number, in order of buyer, then agreement.
+
+    One over exactly nothing is left out where the seller wants none: the difference stays and is drafted again.
+    """
     found = _rows(
         connection,
         f"select {_INVOICE} from fct_invoices where status = 'draft' and seller_id = ? and invoice_period = ?"
+        " and coalesce(hold_reason, '') <> 'zero_total'"
         " order by buyer_id, agreement_id, currency",
         seller_id,
         period,

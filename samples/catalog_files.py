@@ -18,7 +18,7 @@ from samples.files import write
 CATALOG_COLUMNS = {
     table: columns.split()
     for table, columns in {
-        "parties": "party_id name role country time_zone tax_id tax_status email invoice_prefix",
+        "parties": "party_id name role country time_zone tax_id tax_status email invoice_prefix zero_invoices",
         "agreements": "agreement_id seller_id buyer_id currency vendor cost_view proration rounding fx_source"
         " fx_fixed_rate payment_terms_days valid_from valid_to",
         "payers": "payer_id vendor party_id report cost_basis sharing_benefit volume_benefit valid_from valid_to",

@@ -1,5 +1,6 @@
 -- One row per invoice, draft and issued. A draft is what its lines add up to, with tax per category; a negative one is
--- a credit note that names what it corrects. A tax rate that is missing holds the draft instead of counting as none.
+-- a credit note that names what it corrects. A tax rate that is missing holds the draft instead of counting as none; one
+-- over exactly nothing is not issued where its seller wants none, and its lines wait for the next.
 with
 
 lines as (
@@ -17,6 +18,10 @@ issued as (
 
 agreements as (
     select agreement_id, payment_terms_days from {{ ref('stg_catalog__agreements') }}
+),
+
+sellers as (
+    select party_id, zero_invoices from {{ ref('stg_catalog__parties') }}
 ),
 
 net_amounts as (
@@ -54,31 +59,44 @@ tax_amounts as (
     group by invoice_id
 ),
 
+totals as (
+    select
+        net_amounts.*,
+        tax_amounts.tax_amount,
+        tax_amounts.missing_rates,
+        cast(net_amounts.net_amount + tax_amounts.tax_amount as decimal(38, 4)) as total_amount
+    from net_amounts
+    left join tax_amounts on net_amounts.invoice_id = tax_amounts.invoice_id
+),
+
 drafts as (
     select
-        net_amounts.billing_period,
-        net_amounts.invoice_id,
-        net_amounts.agreement_id,
-        net_amounts.seller_id,
-        net_amounts.buyer_id,
-        net_amounts.invoice_period,
+        totals.billing_period,
+        totals.invoice_id,
+        totals.agreement_id,
+        totals.seller_id,
+        totals.buyer_id,
+        totals.invoice_period,
         cast(null as varchar) as invoice_number,
-        case when net_amounts.net_amount < 0 then 'credit_note' else 'invoice' end as document_type,
-        case when net_amounts.net_amount < 0 then references_made.refers_to end as refers_to,
+        case when totals.total_amount < 0 then 'credit_note' else 'invoice' end as document_type,
+        case when totals.total_amount < 0 then references_made.refers_to end as refers_to,
         'draft' as status,
-        case when tax_amounts.missing_rates > 0 then 'missing_tax_rate' end as hold_reason,
-        net_amounts.net_amount,
-        tax_amounts.tax_amount,
-        cast(net_amounts.net_amount + tax_amounts.tax_amount as decimal(38, 4)) as total_amount,
-        net_amounts.currency,
+        case
+            when totals.missing_rates > 0 then 'missing_tax_rate'
+            when totals.net_amount = 0 and totals.tax_amount = 0 and sellers.zero_invoices = 'none' then 'zero_total'
+        end as hold_reason,
+        totals.net_amount,
+        totals.tax_amount,
+        totals.total_amount,
+        totals.currency,
         cast(null as timestamp) as issued_at,
         cast(null as varchar) as content_hash,
         cast(null as varchar) as previous_hash,
         cast(null as varchar) as inputs_hash,
         cast(null as varchar) as voided_by
-    from net_amounts
-    left join tax_amounts on net_amounts.invoice_id = tax_amounts.invoice_id
-    left join references_made on net_amounts.invoice_id = references_made.invoice_id
+    from totals
+    left join references_made on totals.invoice_id = references_made.invoice_id
+    left join sellers on totals.seller_id = sellers.party_id
 ),
 
 all_invoices as (

@@ -17,6 +17,7 @@ described as (
         tax_status,
         email,
         invoice_prefix,
+        zero_invoices,
         recorded_at
     from parties
 )

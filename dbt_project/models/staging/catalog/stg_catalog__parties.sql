@@ -21,6 +21,7 @@ defaulted as (
         coalesce(tax_status, 'business') as tax_status,
         email,
         invoice_prefix,
+        coalesce(zero_invoices, 'document') as zero_invoices,
         recorded_at,
         delivery_id,
         source_file,
