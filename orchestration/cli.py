@@ -105,8 +105,9 @@ def show_invoices(found: Sequence[dict[str, Any]]) -> None:
 
     columns = ["invoice_period", "seller_id", "buyer_id", "invoice_number", "document_type", "status", "net_amount"]
     print_table(f"{len(found)} invoices", found, [*columns, "tax_amount", "total_amount", "currency"])
-    for currency, amount in tables.net_by_currency(found).items():
-        output.print(f"net {currency}: {text_of(amount)}")
+    sums = [{"currency": currency, "net": net} for currency, net in tables.net_by_currency(found).items()]
+    for row in tables.with_digits(sums):
+        output.print(f"net {row['currency']}: {row['net']}")
 
 
 def show_reconciliation(found: Sequence[dict[str, Any]], explained: bool = True) -> int:

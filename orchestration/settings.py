@@ -157,6 +157,21 @@ def wants_traceback() -> bool:
     return bool(os.environ.get("METERHOUSE_TRACEBACK"))
 
 
+def secret(name: str) -> str:
+    """The secret in this variable, empty where there is none; `ssm:/a/name` there means AWS SSM's Parameter Store."""
+    value = os.environ.get(name, "")
+    if not value.startswith("ssm:"):
+        return value
+    import boto3  # half a second of imports: only where it is asked
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        found = boto3.client("ssm").get_parameter(Name=value.removeprefix("ssm:"), WithDecryption=True)
+    except (BotoCoreError, ClientError) as error:
+        raise BadSetting(f"{name} is {value}, which the Parameter Store does not give: {error}") from None
+    return found["Parameter"]["Value"]
+
+
 def snowflake_options() -> dict[str, Any]:
     """What the connector is opened with, from the usual SNOWFLAKE_* variables; those that are not set are left out.
 
@@ -190,7 +205,7 @@ def snowflake_stage() -> str:
 
 def stripe_options() -> tuple[str, str]:
     """Secret key and address of Stripe's API: STRIPE_API_KEY, STRIPE_API_BASE (https://api.stripe.com)."""
-    key = os.environ.get("STRIPE_API_KEY", "")
+    key = secret("STRIPE_API_KEY")
     if not key:
         raise BadSetting("STRIPE_API_KEY is not set: the secret key of the seller's Stripe account")
     return key, os.environ.get("STRIPE_API_BASE") or "https://api.stripe.com"

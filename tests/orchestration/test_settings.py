@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from orchestration.partitions import months
 from orchestration.periods import BadSetting, known_period, month_of, months_after, open_periods, period_of
-from orchestration.settings import Settings, get_settings, override
+from orchestration.settings import Settings, get_settings, override, stripe_options
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -37,6 +38,19 @@ def test_a_bad_setting_is_named(name: str, value: str, monkeypatch: pytest.Monke
     monkeypatch.setenv(f"METERHOUSE_{name}", value)
     with pytest.raises(BadSetting, match=f"METERHOUSE_{name}.*{value}"):
         get_settings()
+
+
+def test_a_secret_may_stand_in_the_parameter_store(s3: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault 78. Fails when a secret has to stand in the environment, or one not found is taken for none."""
+    import boto3
+
+    boto3.client("ssm").put_parameter(Name="/house/stripe", Value="sk_test_kept", Type="SecureString")
+    for given, key in (("ssm:/house/stripe", "sk_test_kept"), ("sk_test_plain", "sk_test_plain")):
+        monkeypatch.setenv("STRIPE_API_KEY", given)
+        assert stripe_options() == (key, "https://api.stripe.com")
+    monkeypatch.setenv("STRIPE_API_KEY", "ssm:/house/none")
+    with pytest.raises(BadSetting, match="STRIPE_API_KEY is ssm:/house/none"):
+        stripe_options()
 
 
 def test_the_environment_is_read_in_one_place() -> None:
