@@ -1,6 +1,8 @@
 """Edge samples: which files hosts delivered (`find`) and what is in them (`read`). Inbox -> samples, before landing.
 
     edge/telegraf/<host>/…   Telegraf JSON or line protocol, packed or not; the content tells which
+    edge/openmetrics/<host>/…  OpenMetrics text expositions with times, packed or not
+    edge/vector/<host>/…     Vector's native metrics as NDJSON, packed or not
     edge/sqlite/<host>/…     an agent's SQLite file, with the -wal, -shm or -journal shipped beside it
 
 Every file is a delivery of its own, complete when it appears. Its rows say their month; late ones and repeated ones
@@ -12,13 +14,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
+from types import ModuleType
 from typing import IO, TYPE_CHECKING
 
 import polars as pl
 
 from ingestion.contracts import Contract
 from ingestion.deliveries import File, Found, Rows
-from ingestion.sources import edge_line_batches, edge_sqlite, edge_telegraf_json
+from ingestion.sources import edge_line_batches, edge_openmetrics, edge_sqlite, edge_telegraf_json, edge_vector
 from ingestion.sources.edge_content import SQLITE_MAGIC, as_text, unpacked
 from ingestion.sources.edge_samples import refusal, rows
 
@@ -28,8 +31,7 @@ if TYPE_CHECKING:
 
 FEED = "edge"
 TABLE = "samples"
-READ_HERE = ("telegraf", "sqlite")
-READ_LATER = ("openmetrics", "vector")  # named by the inbox's layout, read by a later feed
+READ_HERE = ("telegraf", "sqlite", "openmetrics", "vector")
 UNFINISHED_NAMES = (".tmp", ".part", ".partial", ".swp", "~")  # what copying tools call a file they still write
 
 
@@ -48,9 +50,7 @@ def find(inbox: Storage, period: str | None, terms: Terms) -> list[Found]:
 def _found(key: str, family: dict[str, File]) -> Found:
     _, kind, *below = key.split("/")
     status, reason = "complete", ""
-    if kind in READ_LATER:
-        status, reason = "held", f"edge/{kind} is not read yet"
-    elif kind not in READ_HERE:
+    if kind not in READ_HERE:
         status, reason = "rejected", f"{key}: there is no edge/{kind}; use one of {', '.join(READ_HERE)}"
     elif len(below) < 2 or not below[0]:
         status, reason = "rejected", f"{key}: lies beside the hosts' folders; deliver it as edge/{kind}/<host>/<file>"
@@ -87,7 +87,7 @@ def read(inbox: Storage, found: Found, contract: Contract) -> Iterator[Rows]:
             frames = _sqlite_frames(raw, companions, main, found.account, contract)
         else:
             text = opened.enter_context(as_text(raw, main, contract))
-            frames = _telegraf_frames(text, main, found.account, contract)
+            frames = _text_frames(found.details["kind"], text, main, found.account, contract)
         yield from rows(frames, main.key, contract)
 
 
@@ -96,15 +96,25 @@ def _open(inbox: Storage, file: File, contract: Contract) -> IO[bytes]:
         return unpacked(stream, file, contract)
 
 
-def _telegraf_frames(text: IO[bytes], file: File, host: str, contract: Contract) -> Iterator[pl.DataFrame]:
+def _text_frames(kind: str, text: IO[bytes], file: File, host: str, contract: Contract) -> Iterator[pl.DataFrame]:
     start = text.tell()
     opening = text.read(4096).lstrip()[:1]
     text.seek(start)
-    reader = edge_telegraf_json if opening in (b"{", b"[") else edge_line_batches
+    reader: ModuleType = edge_telegraf_json if opening in (b"{", b"[") else edge_line_batches
+    remedy = "Deliver Telegraf's json or influx format."
+    if kind == "openmetrics":
+        reader, remedy = edge_openmetrics, "Deliver the whole exposition, times and # EOF included."
+    elif kind == "vector":
+        reader, remedy = edge_vector, "Deliver Vector's native metrics as JSON, one a line."
     try:
         yield from reader.sample_frames(text, host)
-    except (edge_telegraf_json.NotTelegraf, edge_line_batches.NotLineProtocol) as error:
-        raise refusal(file.key, str(error), "Deliver Telegraf's json or influx format.", contract) from None
+    except (
+        edge_telegraf_json.NotTelegraf,
+        edge_line_batches.NotLineProtocol,
+        edge_openmetrics.NotOpenMetrics,
+        edge_vector.NotVector,
+    ) as error:
+        raise refusal(file.key, str(error), remedy, contract) from None
 
 
 def _sqlite_frames(

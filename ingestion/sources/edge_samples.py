@@ -95,6 +95,16 @@ def instant(text: str) -> int | None:
     return whole * 1_000_000 + int((fraction or "").ljust(6, "0")[:6])
 
 
+def moment_of(stamp: Decimal) -> int | None:
+    """Microseconds of a Unix time in s, ms, us or ns, by magnitude (seconds until 5138); None if it is none."""
+    digits = stamp.adjusted() if stamp else 0
+    if not stamp.is_finite() or digits >= 20:
+        return None
+    scale = 6 if digits < 11 else 3 if digits < 14 else 0 if digits < 17 else -3
+    moment = int(stamp.scaleb(scale) // 1) if stamp >= 0 else -int(-stamp.scaleb(scale) // 1)
+    return moment if EARLIEST <= moment < LATEST else None
+
+
 def payload(**parts: object) -> str:
     """What the quarantine keeps of a row, as JSON."""
     return json.dumps(parts, ensure_ascii=False, separators=(",", ":"), default=str)

@@ -19,7 +19,7 @@ LINES = b"".join(b"net,host=elm,interface=eth0 bytes=%di %d\n" % (n, 1_767_225_6
 
 
 def test_each_file_is_a_delivery_and_an_agents_log_belongs_to_its_database(tmp_path):
-    """Fails when a companion becomes a delivery of its own, or a file of a later feed is read or passed over."""
+    """Fails when a companion becomes a delivery of its own, or a file of another format is passed over."""
     found = found_in(
         tmp_path,
         {
@@ -46,7 +46,7 @@ def test_each_file_is_a_delivery_and_an_agents_log_belongs_to_its_database(tmp_p
         ("oak", ".c.influx", "incomplete"),
         ("oak", "b.influx.gz", "complete"),
         ("oak", "empty.out", "held"),
-        ("elm", "v.ndjson", "held"),
+        ("elm", "v.ndjson", "complete"),
     ]
     assert [file.key for file in found[2].files] == [f"edge/sqlite/elm/s.db{end}" for end in ("", "-shm", "-wal")]
     assert all(one.reason for one in found if one.status != "complete")

@@ -1,4 +1,4 @@
-"""Usage and fees of every kind through the inbox: readings that come as CloudEvents, and what is easily lost."""
+"""Usage and fees of every kind through the inbox: readings of every format, and what is easily lost."""
 
 from __future__ import annotations
 
@@ -45,6 +45,9 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any], lis
         {"charge_type": "recurring", "charge_model": "package"}, [{"unit_price": 7, "package_size": 5}], {}, [],
         {"quantity": 12}, "21.00",
     ),
+    # What an exposition and Vector's metrics bring, of hosts of these names.
+    "scraped": ({}, [{"unit_price": 1}], COUNTER, [], {}, "25.00"),
+    "piped": ({}, [{"unit_price": 1}], COUNTER, [], {}, "9.00"),
     "silent": ({}, [{"unit_price": 1}], EVENT, [("02", None, {"amount": 10}), ("03", 3)], {}, "3.00"),
     "texts": ({}, [{"unit_price": 1}], COUNTER, [("02", "full"), ("03", "half")], {}, ""),
 }  # fmt: skip
@@ -80,6 +83,12 @@ def deliver(world: World) -> None:
                 }
             )
     world.catalog("2026-01-01", **tables).cloudevents("agent", events)
+    world.file("edge/openmetrics/scraped/1.prom", "scraped 5 1767571200\nscraped 30 1767571260\n# EOF\n")
+    piped = [
+        {"name": "piped", "timestamp": f"2026-01-05T00:0{minute}:00Z", "kind": "absolute", "counter": {"value": value}}
+        for minute, value in ((0, 1), (1, 10))
+    ]
+    world.file("edge/vector/piped/1.ndjson", "".join(f"{json.dumps(metric)}\n" for metric in piped))
 
 
 @pytest.mark.slow
