@@ -42,6 +42,13 @@ WITH_MONTH = "config.event_time:billing_period+"
 LAKE_REFERENCE = dg.AssetKey(["lake", "reference"])
 LAKE_MONTH = dg.AssetKey(["lake", "month"])
 MARTS_OWNER = "team:metering-and-billing"
+# What the tests say that dbt (and tests/generic) have for any column.
+TESTS_OF_COLUMNS = {
+    "not_null": "No row lacks its {column_name}.",
+    "unique": "No two rows have the same {column_name}.",
+    "unique_key": "No two rows share {columns}.",
+    "accepted_values": "Every {column_name} is one of {values}.",
+}
 Properties = Mapping[str, Any]
 
 
@@ -82,6 +89,15 @@ def is_line_level(properties: Properties) -> bool:
     return properties["config"].get("meta", {}).get("line_level", False)
 
 
+def what_holds(test: Properties) -> str | None:
+    """What a data test checks: what its YAML says of it, else what tests of its kind say of their columns."""
+    kind = test.get("test_metadata") or {"name": None, "kwargs": {}}
+    words = {
+        name: ", ".join(map(str, value)) if isinstance(value, list) else value for name, value in kind["kwargs"].items()
+    }
+    return test["description"] or TESTS_OF_COLUMNS.get(kind["name"], "").format_map(words) or None
+
+
 class Translator(DagsterDbtTranslator):
     """Asset properties of a dbt model."""
 
@@ -112,10 +128,9 @@ class Translator(DagsterDbtTranslator):
     def get_asset_check_spec(
         self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
     ) -> dg.AssetCheckSpec | None:
-        """A check says what its test's YAML says; dagster-dbt by itself shows `meta.description` alone."""
+        """dagster-dbt by itself shows `meta.description` alone."""
         spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
-        description = manifest["nodes"].get(unique_id, {}).get("description")
-        return spec._replace(description=description) if spec and description else spec
+        return spec._replace(description=what_holds(manifest["nodes"][unique_id])) if spec else None
 
 
 def fingerprint(settings: Settings) -> str:
