@@ -1,4 +1,5 @@
-"""Prints what the main job costs beside the hand-written floor, in one run: stages, ratio, CPU seconds, peak memory.
+"""Prints what the main job costs beside the hand-written floor, in one run: stages, ratio, CPU seconds, peak memory;
+beside it the same job in Polars and pandas, a run that has nothing to do, and Polars reading the delivered files.
 
 `python -m tests.bench [--lines 1000000] [--customers 2000] [--repeats 3]`. Figures are ratios of one run on one
 machine; compare ratios, not seconds.
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from orchestration.settings import PROJECT_ROOT
 from tests.bench.month import PERIOD, write_bill, write_catalog
+from tests.bench.peers import PEERS
 
 HERE = Path(__file__).parent
 MODELS = PROJECT_ROOT / "dbt_project" / "models"
@@ -68,24 +70,30 @@ for feed in ("catalog", "aws_cur"):
 """
 
 
+READ_PROGRAM = """
+import sys, pathlib, polars
+polars.scan_parquet(sorted(pathlib.Path(sys.argv[1]).rglob("*.parquet"))).sink_parquet(sys.argv[2])
+"""
+
+
 def floor_command(lake: Path, catalog: Path, out: Path) -> list[str]:
     """The floor as a process of its own: landed bill and delivered catalog in, invoice totals out as Parquet."""
     return [sys.executable, "-c", FLOOR_PROGRAM, str(HERE / "floor.sql"), str(lake), str(catalog), str(out)]
 
 
-def agree_to_the_cent(warehouse: Path, floor: Path) -> tuple[int, Decimal]:
-    """Number of invoices and their total; raises AssertionError where one invoice differs between the two sides."""
+def agree_to_the_cent(warehouse: Path, other: Path) -> tuple[int, Decimal]:
+    """Number of invoices and their total; raises AssertionError where one invoice differs from another way's."""
     import duckdb
 
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         differing = connection.execute(
-            "select coalesce(ours.agreement_id, floor.agreement_id), ours.net_amount, floor.net_amount"
-            " from fct_invoices as ours full join read_parquet($floor) as floor using (agreement_id)"
-            " where ours.net_amount is distinct from floor.net_amount limit 5",
-            {"floor": str(floor)},
+            "select coalesce(ours.agreement_id, other.agreement_id), ours.net_amount, other.net_amount"
+            " from fct_invoices as ours full join read_parquet($other) as other using (agreement_id)"
+            " where ours.net_amount is distinct from other.net_amount limit 5",
+            {"other": str(other)},
         ).fetchall()
         if differing:
-            raise AssertionError(f"the main job and the floor differ: {differing}")
+            raise AssertionError(f"the main job and {other.stem} differ: {differing}")
         return connection.execute("select count(*), sum(net_amount) from fct_invoices").fetchone()
 
 
@@ -133,27 +141,44 @@ def main() -> None:
         }
         land = measured([python, "-c", LAND_PROGRAM, str(inbox), str(home / "lake"), PERIOD], environment)
         floors, jobs = [], []
-        for _ in range(arguments.repeats):  # interleaved, so that a noisy machine disturbs both
-            floor = floor_command(home / "lake", inbox / "catalog" / "2026-01-01", floor_out)
-            floors.append(measured(floor, environment))
+        peers: dict[str, list[Cost]] = {peer: [] for peer in PEERS}
+        run = [python, "-m", "orchestration.cli", "run", "--period", PERIOD]
+        catalog, warehouse = inbox / "catalog" / "2026-01-01", home / "warehouse" / "warehouse.duckdb"
+        for _ in range(arguments.repeats):  # interleaved, so that a noisy machine disturbs all
+            floors.append(measured(floor_command(home / "lake", catalog, floor_out), environment))
+            for peer, costs in peers.items():
+                command = [python, "-m", "tests.bench.peers", peer, str(home / "lake"), str(catalog)]
+                costs.append(measured([*command, str(root / f"{peer}.parquet")], environment))
             shutil.rmtree(home / "warehouse", ignore_errors=True)
-            jobs.append(measured([python, "-m", "orchestration.cli", "run", "--period", PERIOD], environment))
-        invoices, total = agree_to_the_cent(home / "warehouse" / "warehouse.duckdb", floor_out)
+            jobs.append(measured(run, environment))
+        invoices, total = agree_to_the_cent(warehouse, floor_out)
+        for peer in peers:
+            agree_to_the_cent(warehouse, root / f"{peer}.parquet")
+        idle = measured(run, environment)
+        delivered = sum(file.stat().st_size for file in (inbox / "aws_cur").rglob("*.parquet"))
+        read = measured([python, "-c", READ_PROGRAM, str(inbox / "aws_cur"), str(root / "read.parquet")], environment)
         log = (home / "logs" / "run.log").read_text("utf-8")
     floor = statistics.median(cost.wall for cost in floors)
     job = statistics.median(cost.wall for cost in jobs)
-    print(f"Both sides agree to the cent: {invoices:,} invoices, {total:,.2f} USD.")
+    print(f"All agree to the cent: {invoices:,} invoices, {total:,.2f} USD.")
     print(f"{'stage':<34}{'wall s':>9}{'CPU s':>9}{'peak GB':>9}")
     for name, cost in [
         ("ingest: Parquet -> lake", land),
-        ("floor: lake -> invoices, by hand", sorted(floors, key=lambda cost: cost.wall)[len(floors) // 2]),
-        ("main job: lake -> invoices, cold", sorted(jobs, key=lambda cost: cost.wall)[len(jobs) // 2]),
+        ("the same files copied by Polars", read),
+        ("floor: lake -> invoices, by hand", _median(floors)),
+        *((f"the same in {peer}", _median(costs)) for peer, costs in peers.items()),
+        ("main job: lake -> invoices, cold", _median(jobs)),
+        ("main job, nothing to do", idle),
     ]:
         print(f"{name:<34}{cost.wall:>9.2f}{cost.cpu:>9.2f}{cost.peak:>9.2f}")
     print("of it dbt, in the last run (seconds of its two threads together):")
     print(*stages(log, floor), sep="\n")
     print(f"Ratio main job / floor: {job / floor:.2f} (medians of {arguments.repeats} interleaved runs)")
-    print(f"Ingested {arguments.lines / land.wall:,.0f} lines/s")
+    print(f"Ingested {arguments.lines / land.wall:,.0f} lines/s, {delivered / land.wall / 1e6:,.0f} MB/s delivered")
+
+
+def _median(costs: list[Cost]) -> Cost:
+    return sorted(costs, key=lambda cost: cost.wall)[len(costs) // 2]
 
 
 if __name__ == "__main__":
