@@ -54,10 +54,7 @@ standing as (
         kept.occurred_at,
         kept.value,
         kept.text_value,
-        kept.data,
-        kept.delivery_id,
-        kept.source_file,
-        kept.source_row
+        kept.data
     from kept
     left join voids on kept.source = voids.source and kept.event_id = voids.event_id
     where kept.voids is null and voids.event_id is null
