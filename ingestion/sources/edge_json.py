@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from ingestion.sources.edge_samples import identity, instant, moment_of, payload
+from ingestion.sources.edge_samples import identity, instant, moment_of
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _CONSTANTS = {"NaN", "Infinity", "-Infinity"}
@@ -92,15 +92,3 @@ def append(
     columns["reason"].append(reason)
     columns["column_name"].append(reason and "value")
     columns["payload"].append(None)
-
-
-def reject(columns: dict[str, list], number: int, offset: int, reason: str, column: str | None, text: str) -> None:
-    known = {
-        "line": number,
-        "offset": offset,
-        "reason": reason,
-        "column_name": column,
-        "payload": payload(line=number, offset=offset, text=text),
-    }
-    for name, values in columns.items():
-        values.append(known.get(name))

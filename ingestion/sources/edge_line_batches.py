@@ -13,7 +13,7 @@ from typing import BinaryIO
 import polars as pl
 
 from ingestion.sources.edge_line_protocol import DuplicateTag, Entry, Malformed, Unfinished, parse_entry, tags_of
-from ingestion.sources.edge_samples import SAMPLE_COLUMNS, empty_columns, identity, payload, sample_frame
+from ingestion.sources.edge_samples import SAMPLE_COLUMNS, empty_columns, identity, reject, sample_frame
 
 CHUNK = 4 << 20  # bytes taken apart at once
 FEW = 16 << 10  # bytes below which going line by line is quicker than setting Polars to work
@@ -150,7 +150,7 @@ def _ordinary_rows(lines: pl.DataFrame, folder: str, offset: int) -> pl.DataFram
     for row in unread.iter_rows(named=True):
         text = f"{row['head']} {row['fields']} {row['time']}"
         column = "labels" if row["reason"] == "duplicate_tag" else "sampled_at"
-        _reject(columns, row["line"], row["start"] + offset, row["reason"], column, text)
+        reject(columns, row["line"], row["start"] + offset, row["reason"], column, text)
     return pl.concat([frame, sample_frame(columns)]).sort("line", maintain_order=True)
 
 
@@ -217,17 +217,5 @@ def _reject_lines(columns: dict[str, list], data: bytes, entry: Malformed, line:
     while start < entry.end:
         end = data.find(b"\n", start, entry.end) + 1 or entry.end
         text = data[start:end].decode("utf-8").rstrip("\r\n")
-        _reject(columns, line, start + offset, entry.reason, entry.column, text)
+        reject(columns, line, start + offset, entry.reason, entry.column, text)
         start, line = end, line + 1
-
-
-def _reject(columns: dict[str, list], line: int, offset: int, reason: str, column: str | None, text: str) -> None:
-    known = {
-        "line": line,
-        "offset": offset,
-        "reason": reason,
-        "column_name": column,
-        "payload": payload(line=line, offset=offset, text=text),
-    }
-    for name, values in columns.items():
-        values.append(known.get(name))

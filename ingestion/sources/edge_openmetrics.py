@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from ingestion.sources.edge_samples import empty_columns, identity, moment_of, payload, sample_frame
+from ingestion.sources.edge_samples import empty_columns, identity, moment_of, reject, sample_frame
 
 BATCH = 100_000  # rows held before a frame is handed on
 END = b"# EOF"
@@ -51,7 +51,7 @@ def sample_frames(stream: BinaryIO, folder: str) -> Iterator[pl.DataFrame]:
         is_sample = not text.startswith("#")
         reason = _append(columns, number, offset, text, folder) if is_sample else _bad_metadata(text, told)
         if reason:
-            _reject(columns, number, offset, reason, text)
+            reject(columns, number, offset, reason, "sampled_at" if reason.endswith("timestamp") else None, text)
         offset += len(line)
         if len(columns["line"]) >= BATCH:
             yield sample_frame(columns)
@@ -127,15 +127,3 @@ def _moment(text: str) -> int | None:
         return moment_of(Decimal(text))
     except InvalidOperation:
         return None
-
-
-def _reject(columns: dict[str, list], number: int, offset: int, reason: str, text: str) -> None:
-    known = {
-        "line": number,
-        "offset": offset,
-        "reason": reason,
-        "column_name": "sampled_at" if reason.endswith("timestamp") else None,
-        "payload": payload(line=number, offset=offset, text=text),
-    }
-    for name, values in columns.items():
-        values.append(known.get(name))

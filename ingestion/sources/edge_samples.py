@@ -120,6 +120,19 @@ def empty_columns() -> dict[str, list]:
     return {name: [] for name in SAMPLE_COLUMNS}
 
 
+def reject(columns: dict[str, list], number: int, offset: int, reason: str, column: str | None, text: str) -> None:
+    """Adds a line that holds no sample, with its place (its number, and its byte in the unpacked file)."""
+    known = {
+        "line": number,
+        "offset": offset,
+        "reason": reason,
+        "column_name": column,
+        "payload": payload(line=number, offset=offset, text=text),
+    }
+    for name, values in columns.items():
+        values.append(known.get(name))
+
+
 def rows(frames: Iterable[pl.DataFrame], key: str, contract: Contract) -> Iterator[Rows]:
     """Frames of one file -> batches for the lake, one per month; what has no instant goes under no month ("").
 

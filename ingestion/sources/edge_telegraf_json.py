@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 
 import polars as pl
 
-from ingestion.sources.edge_json import Number, Unreadable, append, decode, identity_of, microseconds, reject, tag_text
-from ingestion.sources.edge_samples import empty_columns, sample_frame
+from ingestion.sources.edge_json import Number, Unreadable, append, decode, identity_of, microseconds, tag_text
+from ingestion.sources.edge_samples import empty_columns, reject, sample_frame
 
 BATCH = 100_000  # rows held before a frame is handed on
 WRONG_FILE_AFTER = 10_000  # unreadable rows with no metric before the file is taken for something else
