@@ -45,6 +45,9 @@ CASES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any], lis
         {"charge_type": "recurring", "charge_model": "package"}, [{"unit_price": 7, "package_size": 5}], {}, [],
         {"quantity": 12}, "21.00",
     ),
+    # February in Kolkata: January neither bills nor misses it.
+    "turned": ({}, [{"unit_price": 1}], COUNTER, [("31T18:31:00Z", 1), ("31T18:40:00Z", 5)], {}, ""),
+    "counted": ({}, [{"unit_price": 1}], EVENT | {"aggregation": "count"}, [("31T18:31:00Z", None)], {}, ""),
     # What an exposition and Vector's metrics bring, of hosts of these names.
     "scraped": ({}, [{"unit_price": 1}], COUNTER, [], {}, "25.00"),
     "piped": ({}, [{"unit_price": 1}], COUNTER, [], {}, "9.00"),

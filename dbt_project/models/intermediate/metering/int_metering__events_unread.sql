@@ -66,7 +66,8 @@ delivered as (
         resource_kind,
         resource_id,
         cast(occurred_at as date) as occurred_on,
-        count(*) as events
+        count(*) as events,
+        count(value) as numbers
     from events
     group by billing_period, type, series_key, resource_kind, resource_id, cast(occurred_at as date)
 ),
@@ -101,7 +102,9 @@ meters_without_events as (
         meters.meter_id,
         meters.series_key,
         meters.resource_kind,
-        trim(coalesce(meters.filter, '')) <> '' as has_filter
+        meters.sample_type in ('delta', 'event')
+        or meters.aggregation = 'unique_count'
+        or trim(coalesce(meters.filter, '')) <> '' as could_choose
     from meters
     inner join series_unread
         on meters.series_key = series_unread.series_key and meters.resource_kind = series_unread.resource_kind
@@ -135,7 +138,7 @@ series_judged as (
         meters_without_events.resource_kind,
         min(meters_without_events.meter_id) as meter_id,
         min(keys_unknown.label_key) as label_key,
-        count(case when has_filter and keys_unknown.meter_id is null then 1 end) as meters_that_chose
+        count(case when could_choose and keys_unknown.meter_id is null then 1 end) as meters_that_chose
     from meters_without_events
     left join keys_unknown on meters_without_events.meter_id = keys_unknown.meter_id
     group by meters_without_events.series_key, meters_without_events.resource_kind
@@ -193,7 +196,13 @@ unread as (
             else 'no_value'
         end as reason,
         series_judged.label_key,
-        cast(sum(delivered.events) as bigint) as events
+        cast(
+            sum(case
+                when series_judged.meter_id is not null and series_judged.label_key is null
+                    then delivered.events - delivered.numbers
+                else delivered.events
+            end) as bigint
+        ) as events
     from delivered
     inner join series_unread
         on delivered.billing_period = series_unread.billing_period
@@ -207,7 +216,14 @@ unread as (
         and delivered.resource_kind = resources.resource_kind
         and delivered.resource_id = resources.resource_id
         and delivered.occurred_on = resources.owned_on
-    where coalesce(series_judged.meters_that_chose, 0) = 0
+    -- A number at the turn of a month is read in the neighbouring one, where its seller's zone has it.
+    where
+        coalesce(series_judged.meters_that_chose, 0) = 0
+        and (
+            series_judged.meter_id is null
+            or series_judged.label_key is not null
+            or delivered.numbers < delivered.events
+        )
     group by
         delivered.billing_period, delivered.type, delivered.resource_kind, delivered.resource_id, resources.seller_id,
         resources.owner_party_id, series_judged.meter_id, series_judged.label_key
