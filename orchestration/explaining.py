@@ -3,6 +3,7 @@
 line -> rated charge -> edges above -> allocated cost -> vendor lines        -> delivered files
                      -> metered usage                 -> samples or events   -> delivered files
                      -> commitment or adjustment      -> charges of its scope in its term
+correction           -> the line it corrects, the reason and the inputs before and after
 """
 
 from __future__ import annotations
@@ -48,6 +49,12 @@ def explained(connection: duckdb.DuckDBPyConnection, line_id: str, limit: int = 
     line = found[0]
     if line["corrects_line_id"]:
         walk.step("corrects", "select * from fct_invoice_lines where line_id = ?", line["corrects_line_id"])
+    if line["charge_class"] == "Correction":
+        walk.step(
+            "why it is corrected",
+            "select reason, why, inputs_before, inputs_after from fct_restatements where line_id = ?",
+            line_id,
+        )
     charges = walk.step(
         "rated charges",
         "select * from fct_rated_charges where service_period = ? and agreement_id = ? and charge_key = ? order by all",

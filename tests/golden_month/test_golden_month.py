@@ -12,6 +12,9 @@ import pytest
 from ingestion.storage import open_storage
 from invoicing.entries import Json, canonical
 from invoicing.ledger import Ledger
+from orchestration.explaining import explained
+from orchestration.settings import Settings
+from orchestration.warehouse import opened
 from tests.golden_month.world import CLOSES, PERIODS, SELLERS
 from tests.invoicing.test_rated_minus_billed import marts
 from tests.invoicing.worlds import House
@@ -129,6 +132,17 @@ def test_each_correction_says_why(issued: House) -> None:
                 "reassigned": {"catalog resource_owners"},
             }[row["reason"]]
         ), row
+
+
+def test_a_correction_is_explained_by_its_reason_where_nothing_is_rated_any_more(issued: House) -> None:
+    """Fails when a line that gives back an account that moved away ends at the ledger, without why."""
+    with opened(Settings(home=issued.home)) as connection:
+        (line_id,) = connection.execute(
+            "select line_id from fct_invoice_lines where agreement_id = 'west-gamma' and charge_class = 'Correction'"
+        ).fetchone()
+        steps = {step.name: step.rows for step in explained(connection, line_id)}
+    assert list(steps) == ["invoice line", "corrects", "why it is corrected", "rated charges"]
+    assert steps["why it is corrected"][0]["reason"] == "reassigned" and steps["rated charges"] == []
 
 
 def test_an_entry_says_what_it_was_made_from(issued: House) -> None:
