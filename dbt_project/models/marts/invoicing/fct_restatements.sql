@@ -25,6 +25,22 @@ reasons as (
     select * from {{ ref('restatement_reasons') }}
 ),
 
+owner_rows as (
+    select * from {{ source('catalog', 'resource_owners') }}
+),
+
+resellers as (
+    select distinct seller_id from {{ ref('stg_catalog__agreements') }}
+),
+
+-- A catalog is often delivered whole again: a table with the bytes and the good rows of before has not changed.
+catalog_contents as (
+    select delivery_id, min(sha256 || ' ' || cast(rows_loaded as varchar)) as content
+    from {{ source('lake', 'deliveries') }}
+    where source = 'catalog'
+    group by delivery_id
+),
+
 corrections as (
     select
         items.*,
@@ -129,11 +145,103 @@ inputs_changed as (
         and inputs_seen.service_period = inputs_after.service_period
         and inputs_seen.is_draft = inputs_after.is_draft
         and inputs_seen.input = inputs_after.input
-    where coalesce(inputs_before.identity, 'none') <> coalesce(inputs_after.identity, 'none')
+    left join catalog_contents as contents_before
+        on inputs_before.identity = contents_before.delivery_id and inputs_seen.input like 'catalog %'
+    left join catalog_contents as contents_after
+        on inputs_after.identity = contents_after.delivery_id and inputs_seen.input like 'catalog %'
+    where
+        coalesce(inputs_before.identity, 'none') <> coalesce(inputs_after.identity, 'none')
+        and coalesce(contents_before.content, 'before') <> coalesce(contents_after.content, 'after')
 ),
 
--- Of a feed of bills the row names its payer behind the feed; samples that changed no quantity are no reason, and a void's
--- reason is the person's.
+-- Who owned what in the corrected month, by the catalog before and the one after, where the two differ.
+owners_compared as (
+    select distinct
+        inputs_changed.service_period,
+        inputs_changed.identity_before,
+        inputs_changed.identity_after,
+        owner_rows.resource_kind,
+        owner_rows.resource_id,
+        owner_rows.party_id,
+        greatest(coalesce(owner_rows.valid_from, inputs_changed.service_period), inputs_changed.service_period) as owned_from,
+        least(
+            coalesce(owner_rows.valid_to, {{ add_months('inputs_changed.service_period', 1) }}),
+            {{ add_months('inputs_changed.service_period', 1) }}
+        ) as owned_to,
+        case when owner_rows.delivery_id = inputs_changed.identity_after then 1 else -1 end as side
+    from inputs_changed
+    inner join owner_rows
+        on owner_rows.delivery_id in (inputs_changed.identity_before, inputs_changed.identity_after)
+    where
+        inputs_changed.input = 'catalog resource_owners'
+        and coalesce(owner_rows.valid_from, inputs_changed.service_period)
+        < {{ add_months('inputs_changed.service_period', 1) }}
+        and coalesce(owner_rows.valid_to, {{ add_months('inputs_changed.service_period', 1) }}) > inputs_changed.service_period
+),
+
+owners_moved as (
+    select distinct service_period, identity_before, identity_after, resource_kind, resource_id, party_id
+    from (
+        select
+            service_period, identity_before, identity_after, resource_kind, resource_id, party_id, owned_from, owned_to,
+            sum(side) as side
+        from owners_compared
+        group by service_period, identity_before, identity_after, resource_kind, resource_id, party_id, owned_from, owned_to
+    ) as sides
+    where side <> 0
+),
+
+-- Lines that a move of ownership reaches: of cloud cost those of its account (any, where tags decide), of the rest those
+-- of the party it moved from or to, and of whoever resells.
+reassigned as (
+    select
+        corrections.item_id,
+        -- New to this buyer, or no longer rated for it: only the move can have done that.
+        max(
+            case
+                when
+                    corrections.kind_of_charge = 'cloud'
+                    and owners_moved.resource_id = corrections.account_id
+                    and (corrections.corrects_line_id is null or corrections.payer_account_id is null) then 1
+                else 0
+            end
+        ) = 1 as nothing_else
+    from corrections
+    inner join inputs_changed
+        on corrections.seller_id = inputs_changed.seller_id
+        and corrections.billing_period = inputs_changed.billing_period
+        and corrections.service_period = inputs_changed.service_period
+        and (corrections.invoice_status = 'draft') = inputs_changed.is_draft
+        and inputs_changed.input = 'catalog resource_owners'
+    inner join owners_moved
+        on inputs_changed.service_period = owners_moved.service_period
+        and inputs_changed.identity_before = owners_moved.identity_before
+        and inputs_changed.identity_after = owners_moved.identity_after
+    left join resellers on corrections.buyer_id = resellers.seller_id
+    where
+        (
+            corrections.kind_of_charge = 'cloud'
+            and (
+                owners_moved.resource_id = corrections.account_id
+                or owners_moved.resource_kind in {{ tag_kinds() }}
+            )
+        )
+        or (
+            corrections.kind_of_charge = 'usage'
+            and coalesce(corrections.quantity, 0) <> 0
+            and owners_moved.resource_kind not in ('aws_account', 'azure_subscription', 'gcp_project')
+            and owners_moved.resource_kind not in {{ tag_kinds() }}
+            and (owners_moved.party_id = corrections.buyer_id or resellers.seller_id is not null)
+        )
+        or (
+            corrections.kind_of_charge = 'commitment'
+            and (owners_moved.party_id = corrections.buyer_id or resellers.seller_id is not null)
+        )
+    group by corrections.item_id
+),
+
+-- Of a feed of bills the row names its payer behind the feed; samples that changed no quantity are no reason, nor is a
+-- move of ownership that does not reach the line, and a void's reason is the person's.
 explained as (
     select
         corrections.item_id,
@@ -158,8 +266,11 @@ explained as (
                 || coalesce(corrections.payer_account_id, substring(inputs_changed.input, length(reasons.input) + 2))
             )
         )
+    left join reassigned on corrections.item_id = reassigned.item_id
     where
         corrections.takes_back is null
+        and (reasons.reason <> 'reassigned' or reassigned.item_id is not null)
+        and (reasons.reason = 'reassigned' or not coalesce(reassigned.nothing_else, false))
         and (
             reasons.reason <> 'late_usage'
             or corrections.kind_of_charge <> 'usage'
@@ -196,7 +307,9 @@ restated as (
             when corrections.takes_back is not null then 'void'
             when corrections.kind_of_charge = 'rounding' then 'rounding'
             when corrections.original_is_voided then 'billed_again'
-            else coalesce(reasons_listed.reason, 'computed_anew')
+            when reasons_listed.reason is not null then reasons_listed.reason
+            when corrections.corrects_line_id is null then 'not_billed_before'
+            else 'computed_anew'
         end as reason,
         corrections.why,
         inputs_listed.inputs_before,
