@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -80,7 +81,8 @@ def daily_series(count: int, days: int = 140, last: date = date(2026, 3, 20)) ->
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.forecast", description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the outside data folder")
+    default = os.environ.get("METERHOUSE_SHARED_DATA", "../shared/data")
+    parser.add_argument("--data", type=Path, default=Path(default), help="the outside data folder")
     parser.add_argument("--every", type=int, default=1, help="only every n-th of M3's series")
     parser.add_argument("--series", type=int, default=10_000, help="daily series to time; 0 for none")
     options = parser.parse_args()
