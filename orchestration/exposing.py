@@ -22,6 +22,7 @@ from invoicing.relations import relations as ledger_relations
 from orchestration.lake_relations import LAKE_RELATIONS
 from orchestration.lake_views import Views, expose_files, frame, write_rows
 from orchestration.months import month_bounds
+from orchestration.period_state import code_hash
 from orchestration.periods import period_of
 from orchestration.snowflake_lake import Stage
 from orchestration.snowflake_session import Session
@@ -70,7 +71,7 @@ def expose_lake(
         shown.rows("delivery_totals", lake.totals())
         shown.files("quarantine", lake.quarantine_files())
         _show_forecasts(shown, lake, today)
-        shown.rows("as_of", [{"as_of_date": today}])
+        shown.rows("as_of", [{"as_of_date": today, "code_version": code_hash()}])
         shown.rows("months_begun", [{"billing_period": date.fromisoformat(f"{period}-01")} for period in begun])
         shown.rows("currencies", _currencies())
         shown.rows("months", _months(connection, first_period, today))

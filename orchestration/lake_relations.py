@@ -58,7 +58,8 @@ LAKE_RELATIONS: dict[str, dict[str, str]] = {
     "months": {"time_zone": "varchar", "billing_period": "date", "starts_at": "timestamp", "ends_at": "timestamp"},
     "months_begun": {"billing_period": "date"},  # months this warehouse has been asked to make
     "currencies": {"currency": "varchar", "minor_unit": "bigint"},
-    "as_of": {"as_of_date": "date"},  # one row: the day on which the lake was shown to the warehouse
+    # One row: the day on which the lake was shown to the warehouse, and the hash of the code that reads it.
+    "as_of": {"as_of_date": "date", "code_version": "varchar"},
     "ledger_lines": {
         "invoice_id": "varchar",
         "line_id": "varchar",

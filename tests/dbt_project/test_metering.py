@@ -407,3 +407,44 @@ def test_any_order_and_repetition_of_deliveries_gives_the_same_usage(warehouse, 
     other.build(selection, "2026-02", "2026-05")
     query = "select * from fct_metered_usage order by all"
     assert other.rows(query) == warehouse.rows(query)
+
+
+def test_a_late_file_meters_only_the_days_it_touches(warehouse, samples, scratch_warehouse):
+    """Fails when late samples leave a sum as it was, or when a day is metered again that they do not reach: every sum
+    bears a mark before they come, and who lost it was made anew."""
+    series = ("source", "series", "labels")
+    heard: dict[tuple[str, ...], set[date]] = {}
+    for row in samples:
+        if row["value"] is not None:
+            heard.setdefault(tuple(row[name] for name in series), set()).add(row["sampled_at"].date())
+    late = [
+        row
+        for number, row in enumerate(samples)
+        if row["source"] in ("host-york", "host-sold") and row["sampled_at"].date() == date(2026, 3, 12) and number % 3
+    ]
+    touched = {(*(row[name] for name in series), row["sampled_at"].date()) for row in late if row["value"] is not None}
+    reached = set()
+    for *keys, day in touched:
+        days = sorted(heard[tuple(keys)])
+        place = days.index(day)
+        reached |= {(*keys, near) for near in days[max(place - 1, 0) : place + 2]}
+
+    selection = "+fct_metered_usage"
+    comes_late = set(map(id, late))
+    other = scratch_warehouse(catalog() | {"edge__samples": [row for row in samples if id(row) not in comes_late]})
+    other.build(selection, "2026-03", "2026-04")
+    table, mark = "intermediate.int_metering__samples_grouped", "timestamp '1999-01-01'"
+    with other.connect() as connection:
+        connection.execute(f"update {table} set heard_again_at = {mark}")
+    other.insert("edge__samples", late)
+    other.build(selection, "2026-03", "2026-04")
+
+    made = other.rows(
+        f"select distinct source, series, labels, sampled_on from {table} where heard_again_at is distinct from {mark}"
+    )
+    metered = {series for series, _, _ in SERIES} - {"never_metered", "agent.version"}
+    assert len(late) > 100
+    assert set(made) == {each for each in reached if each[1] in metered}
+    of_march = f"{MART}, period_quantity from fct_metered_usage where billing_period = '2026-03-01'"
+    hosts = f"and resource_id in {tuple(HOSTS)} order by all"
+    assert other.rows(f"{of_march} {hosts}") == warehouse.rows(f"{of_march} {hosts}")

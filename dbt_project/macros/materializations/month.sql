@@ -1,10 +1,11 @@
 {#- A month of a table, replaced in one transaction. dbt-duckdb's own fills a temporary table, asks for its columns five
     times and copies it: twice the writing, and 0.1 CPU-s a table. What it refuses is refused here: columns of another
-    name or type, a broken contract. Rows of other months are left out, as there. A first run is dbt-duckdb's own. -#}
+    name or type, a broken contract. Rows of other months are left out, as there. A first run is dbt-duckdb's own, and so is
+    a model that reads the month it replaces (meta reads_itself), which has to be computed before that is deleted. -#}
 {% materialization incremental, adapter='duckdb' -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- if existing is none or existing.is_view or should_full_refresh()
-        or config.get('incremental_strategy') != 'microbatch' -%}
+        or config.get('incremental_strategy') != 'microbatch' or config.get('meta', {}).get('reads_itself') -%}
         {{ return(dbt.materialization_incremental_duckdb()) }}
     {%- endif -%}
 

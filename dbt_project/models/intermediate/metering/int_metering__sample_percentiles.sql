@@ -4,7 +4,7 @@
 with
 
 grouped as (
-    select * from {{ ref('int_metering__samples_grouped') }}
+    select * from {{ ref('int_metering__quarter_hours') }}
 ),
 
 meters as (

@@ -3,7 +3,7 @@
 with
 
 quarter_hours as (
-    select * from {{ ref('int_metering__samples_grouped') }}
+    select * from {{ ref('int_metering__quarter_hours') }}
 ),
 
 meters as (

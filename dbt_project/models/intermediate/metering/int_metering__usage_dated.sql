@@ -4,7 +4,7 @@
 with
 
 quarter_hours as (
-    select * from {{ ref('int_metering__samples_grouped') }}
+    select * from {{ ref('int_metering__quarter_hours') }}
 ),
 
 series_metered as (

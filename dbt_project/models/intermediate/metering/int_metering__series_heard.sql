@@ -1,0 +1,126 @@
+-- On which UTC days of a month each metered series was heard, and what a day's metering depends on, as one number
+-- (made_of): the samples of the day and of the days heard before and after it, whose steps and holds reach into it.
+-- A day whose number stands is not metered again (int_metering__samples_grouped).
+-- A month has the days of its longest reach over all zones. What was heard before that is one more row, of the day before
+-- the reach: of it only the last sample matters, however old.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='microbatch',
+    batch_size='month',
+    begin='2018-01-01',
+    lookback=0,
+    on_schema_change='fail',
+) }}
+with
+
+months as (
+    select * from {{ ref('stg_lake__months') }}
+),
+
+meters as (
+    select * from {{ ref('stg_catalog__meters') }}
+),
+
+-- Not stg_edge__samples: what a month does not need has to go before duplicates are taken out.
+delivered as (
+    select * from {{ ref('int_metering__samples_told') }}
+),
+
+as_of as (
+    select * from {{ source('lake', 'as_of') }}
+),
+
+reaches as (
+    select
+        billing_period,
+        min(starts_at) as starts_at,
+        max(ends_at) as ends_at
+    from months
+    group by billing_period
+),
+
+metered_series as (
+    select
+        {{ series_key('series') }} as series_key,
+        max(case when sample_type = 'counter' then 1 else 0 end) as is_counter,
+        max(case when sample_type = 'gauge' then 1 else 0 end) as is_gauge,
+        max(case when aggregation = 'p95' then 1 else 0 end) as is_bucketed,
+        max(wrap_at) as wrap_at
+    from meters
+    group by {{ series_key('series') }}
+),
+
+-- `contents` is a sum of 64-bit hashes: of any order, and another one as soon as one sample is another.
+heard as (
+    select
+        reaches.billing_period,
+        reaches.starts_at,
+        reaches.ends_at,
+        delivered.source,
+        delivered.subject_kind,
+        delivered.series,
+        delivered.labels,
+        delivered.sampled_at < reaches.starts_at as is_before,
+        case
+            when delivered.sampled_at < reaches.starts_at
+                then cast({{ dbt.dateadd('day', -1, 'reaches.starts_at') }} as date)
+            else cast(delivered.sampled_at as date)
+        end as sampled_on,
+        min(delivered.sampled_at) as first_sampled_at,
+        max(delivered.sampled_at) as last_sampled_at,
+        cast(sum(hash(delivered.sampled_at, delivered.value)) as decimal(38, 0)) as contents
+    from delivered
+    inner join metered_series on {{ series_key('delivered.series') }} = metered_series.series_key
+    inner join reaches on delivered.sampled_at < reaches.ends_at
+    where delivered.value is not null
+    group by
+        reaches.billing_period, reaches.starts_at, reaches.ends_at, delivered.source, delivered.subject_kind,
+        delivered.series, delivered.labels, is_before, sampled_on
+),
+
+{% set days_of_series -%}
+    partition by billing_period, source, subject_kind, series, labels order by last_sampled_at
+{%- endset %}
+in_order as (
+    select
+        *,
+        lag(last_sampled_at) over ({{ days_of_series }}) as previous_sampled_at,
+        lead(first_sampled_at) over ({{ days_of_series }}) as next_sampled_at,
+        lag(contents) over ({{ days_of_series }}) as previous_contents,
+        lead(contents) over ({{ days_of_series }}) as next_contents
+    from heard
+),
+
+known as (
+    select
+        in_order.billing_period,
+        in_order.source,
+        in_order.subject_kind,
+        in_order.series,
+        in_order.labels,
+        in_order.sampled_on,
+        cast(date_trunc('month', in_order.sampled_on) as date) as sampled_period,
+        in_order.is_before,
+        case when in_order.is_before then in_order.last_sampled_at else in_order.first_sampled_at end
+            as first_sampled_at,
+        in_order.last_sampled_at,
+        in_order.previous_sampled_at,
+        in_order.next_sampled_at,
+        metered_series.is_counter,
+        metered_series.is_gauge,
+        metered_series.is_bucketed,
+        metered_series.wrap_at,
+        cast(
+            hash(
+                in_order.contents, in_order.previous_contents, in_order.next_contents,
+                in_order.starts_at, in_order.ends_at,
+                metered_series.is_counter, metered_series.is_gauge, metered_series.is_bucketed, metered_series.wrap_at,
+                as_of.code_version
+            ) as decimal(38, 0)
+        ) as made_of
+    from in_order
+    inner join metered_series on {{ series_key('in_order.series') }} = metered_series.series_key
+    left join as_of on true
+)
+
+select * from known
