@@ -1,14 +1,6 @@
 -- The events of a month as usage records: each with its meter, its day in the zone of the final seller, its owner, and
 -- how much of the month was left when it happened. Zone, day and owner by the same rules as samples
 -- (int_metering__usage_dated). Rating reads it where a price asks for single records.
-{{ config(
-    materialized='incremental',
-    incremental_strategy='microbatch',
-    batch_size='month',
-    begin='2018-01-01',
-    lookback=0,
-    on_schema_change='fail',
-) }}
 with
 
 months as (

@@ -1,15 +1,6 @@
 -- What the samples of a series add up to in a quarter hour, whatever meters will read it; of a series that a 95th percentile
 -- is taken of, in the five minutes of each quarter. The first sums of metering: days of any zone are sums of quarter hours.
 -- Only the days that deliveries touched are computed: the others stand as they were made (int_metering__series_heard).
-{{ config(
-    materialized='incremental',
-    incremental_strategy='microbatch',
-    batch_size='month',
-    begin='2018-01-01',
-    lookback=0,
-    on_schema_change='fail',
-    meta={'reads_itself': true},
-) }}
 {% set series = 'source, subject_kind, series, labels' %}
 {#- Compiled without a connection, there is no table to ask for. -#}
 {% set is_made_again = flags.INTROSPECT != false and is_incremental() %}

@@ -1,12 +1,4 @@
 -- Delivered samples whose key came with another value too and whose value was not kept (stg_edge__samples).
-{{ config(
-    materialized='incremental',
-    incremental_strategy='microbatch',
-    batch_size='month',
-    begin='2018-01-01',
-    lookback=0,
-    on_schema_change='fail',
-) }}
 with
 
 months as (

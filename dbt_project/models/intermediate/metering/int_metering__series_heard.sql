@@ -3,14 +3,6 @@
 -- A day whose number stands is not metered again (int_metering__samples_grouped).
 -- A month has the days of its longest reach over all zones. What was heard before that is one more row, of the day before
 -- the reach: of it only the last sample matters, however old.
-{{ config(
-    materialized='incremental',
-    incremental_strategy='microbatch',
-    batch_size='month',
-    begin='2018-01-01',
-    lookback=0,
-    on_schema_change='fail',
-) }}
 with
 
 months as (
