@@ -1,6 +1,6 @@
 """The floor's job as somebody would write it with a library he knows: landed Parquet and catalog to invoice totals.
 
-`python -m tests.bench.peers polars|pandas LAKE CATALOG OUT`. What differs is the reading and grouping of the
+`python -m tests.bench.peers polars|pandas OUT CATALOG FILE...`. What differs is the reading and grouping of the
 lines, nearly all of the work; from four groups a customer on, both go through exact Python decimals.
 """
 
@@ -49,23 +49,24 @@ def grouped_by_pandas(files: list[Path]) -> Iterator[Cost]:
     return lines.groupby(KEYS)["cost"].sum().reset_index().itertuples(index=False, name=None)
 
 
-def invoiced(costs: Iterable[Cost], catalog: Path) -> dict[str, tuple[int, Decimal]]:
-    """Agreement -> number of its lines and its net amount; tiers and mark-ups are those of `tests.bench.month`."""
+def invoiced(costs: Iterable[Cost], catalog: Path) -> dict[str, Decimal]:
+    """Agreement -> its net amount; tiers and mark-ups are those of `tests.bench.month`."""
     customer = {row["resource_id"]: row["party_id"] for row in _table(catalog, "resource_owners")}
     edge = {row["buyer_id"]: (row["agreement_id"], row["seller_id"]) for row in _table(catalog, "agreements")}
     exact: dict[str, Decimal] = defaultdict(Decimal)
-    lines: dict[str, int] = defaultdict(int)
     for account, service, _, cost in costs:
         agreement, seller = edge[customer[account]]
         resold = _rounded(EXACT.multiply(_rounded(Decimal(cost), STORED), Decimal("1.03")), STORED)
+        exact[f"a-{seller}"] = EXACT.add(exact[f"a-{seller}"], resold)
         markup = Decimal("1.08" if service == "Service3" else "1.05")
-        for charged, amount in (
-            (f"a-{seller}", resold),
-            (agreement, _rounded(EXACT.multiply(resold, markup), STORED)),
-        ):
-            exact[charged] = EXACT.add(exact[charged], amount)
-            lines[charged] += _rounded(amount, CENT) != 0
-    return {charged: (lines[charged], _rounded(amount, CENT)) for charged, amount in exact.items()}
+        exact[agreement] = EXACT.add(exact[agreement], _rounded(EXACT.multiply(resold, markup), STORED))
+    tiers = _table(catalog, "charge_prices")
+    for seats in _table(catalog, "subscriptions"):
+        for tier in tiers:
+            part = min(int(seats["quantity"]), int(tier["upper"] or seats["quantity"])) - int(tier["lower"])
+            if part > 0:
+                exact[edge[seats["buyer_id"]][0]] += part * Decimal(tier["unit_price"]) + Decimal(tier["flat_fee"])
+    return {charged: _rounded(amount, CENT) for charged, amount in exact.items()}
 
 
 def _rounded(amount: Decimal, unit: Decimal) -> Decimal:
@@ -83,12 +84,10 @@ PEERS = {"polars": grouped_by_polars, "pandas": grouped_by_pandas}
 def main() -> None:
     import polars as pl
 
-    peer, lake, catalog, out = sys.argv[1], *map(Path, sys.argv[2:])
-    files = sorted((lake / "landed" / "aws_cur" / "line_items").rglob("*.parquet"))
-    totals = invoiced(PEERS[peer](files), catalog)
-    rows = [(agreement, lines, net) for agreement, (lines, net) in totals.items()]
-    schema = {"agreement_id": pl.String, "lines": pl.Int64, "net_amount": pl.Decimal(38, 2)}
-    pl.DataFrame(rows, schema=schema, orient="row").write_parquet(out)
+    peer, out, catalog, *files = sys.argv[1:]
+    totals = invoiced(PEERS[peer]([Path(file) for file in files]), Path(catalog))
+    schema = {"agreement_id": pl.String, "net_amount": pl.Decimal(38, 2)}
+    pl.DataFrame(list(totals.items()), schema=schema, orient="row").write_parquet(out)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import duckdb
 
 from orchestration.lake_views import create_empty_lake
 from orchestration.months import month_bounds
-from tests.bench.__main__ import measured
+from tests.bench.measuring import measured
 from tests.dbt_project.rating_worlds import World
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"

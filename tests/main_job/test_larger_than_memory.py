@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.__main__ import agree_to_the_cent, floor_command, measured
+from tests.bench.floor import agree_row_by_row, by_hand, landed
+from tests.bench.measuring import measured
 from tests.bench.month import PERIOD, write_bill, write_catalog
 from tests.main_job.conftest import MainJob
 
@@ -17,13 +18,12 @@ LINES, CUSTOMERS = 150_000, 500
 def test_a_month_larger_than_memory_spills_and_is_billed(
     tmp_path: Path, main_job: MainJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fails when a model or check stops once another has spilled, or an invoice differs from the hand-written floor."""
+    """Fails when a model or check stops once another has spilled, or a row differs from the hand-written floor's."""
     monkeypatch.setenv("METERHOUSE_MEMORY_LIMIT", "150MB")
-    inbox, floor = tmp_path / "inbox", tmp_path / "floor.parquet"
+    inbox, floor = tmp_path / "inbox", tmp_path / "floor.duckdb"
     write_bill(inbox, LINES, CUSTOMERS)
     write_catalog(inbox, CUSTOMERS)
     main_job(inbox, [PERIOD]).close()
-    floor_of = floor_command(tmp_path / "home" / "lake", inbox / "catalog" / "2026-01-01", floor)
-    measured(floor_of, {})
-    invoices, total = agree_to_the_cent(tmp_path / "home" / "warehouse" / "warehouse.duckdb", floor)
-    assert invoices == 520 and total > 0
+    measured(by_hand("floor", floor, landed(tmp_path / "home" / "lake"), inbox / "catalog" / "2026-01-01"), {})
+    rows = agree_row_by_row(tmp_path / "home" / "warehouse" / "warehouse.duckdb", floor)
+    assert rows["fct_invoices"] == 520 and rows["fct_account_costs"] > LINES

@@ -1,0 +1,34 @@
+"""Runs the metering models of a month that has run, dbt warm, and says what they took.
+
+`python -m tests.bench.metering`, home and lake by the environment. Prints {"wall": s, "cpu": s, "peak": GB} as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import time
+
+from tests.bench.month import PERIOD
+
+MODELS = ["intermediate.metering", "fct_metered_usage"]
+
+
+def main() -> None:
+    from orchestration import dbt_runner
+    from orchestration.settings import get_settings
+    from samples.cur_files import period_bounds
+
+    settings = get_settings()
+    manifest = dbt_runner.parse(settings, "bench")
+    start, end = period_bounds(PERIOD)
+    words = ["run", "--select", *MODELS, "--event-time-start", f"{start}", "--event-time-end", f"{end}"]
+    wall, cpu = time.perf_counter(), sum(os.times()[:2])
+    dbt_runner.run(settings, manifest, words, settings.root / "logs" / "metering").raise_on_failure()
+    told = {"wall": time.perf_counter() - wall, "cpu": sum(os.times()[:2]) - cpu}
+    print(json.dumps(told | {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}))
+
+
+if __name__ == "__main__":
+    main()

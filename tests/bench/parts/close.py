@@ -1,0 +1,121 @@
+"""The close of a month: the main job, cold and warm, against the floor, and what reading its marts takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.bench.dbt_log import nodes_of, print_rooms, share_of_checks
+from tests.bench.floor import agree_row_by_row, agree_to_the_cent, by_hand, landed
+from tests.bench.measuring import Cost, Goal, measured, median, print_costs
+from tests.bench.month import PERIOD
+from tests.bench.world import Month
+
+
+def run(month: Month, repeats: int) -> list[Goal]:
+    floor_file, totals_file = month.root / "floor.duckdb", month.root / "totals.parquet"
+    month.land()
+    floors, totals, colds, warms = [], [], [], []
+    for _ in range(repeats):  # interleaved, so that a noisy machine disturbs all
+        floor_file.unlink(missing_ok=True)
+        floors.append(measured(by_hand("floor", floor_file, landed(month.lake), month.catalog), {}))
+        totals.append(measured(by_hand("totals", totals_file, landed(month.lake), month.catalog), {}))
+        shutil.rmtree(month.home / "warehouse", ignore_errors=True)
+        colds.append(month.close())
+        warm, around_dbt = closed_warm(month)
+        warms.append(warm)
+    rows = agree_row_by_row(month.warehouse, floor_file)
+    invoices, net = agree_to_the_cent(month.warehouse, totals_file)
+    idle = month.close()
+    print(f"\nThe close of {month.lines:,} lines. Equal to the floor row by row:")
+    print("  " + ", ".join(f"{mart} {count:,}" for mart, count in rows.items()))
+    print(f"  and to the totals alone to the cent: {invoices:,} invoices, {net:,.2f} USD net.")
+    floor = median(floors)
+    print_costs(
+        [
+            ("floor: lake -> the same marts, by hand", floors),
+            ("totals only: lake -> invoice totals, by hand", totals),
+            ("main job from a cold shell", colds),
+            ("main job in a warm process (no peak told)", warms),
+            ("main job, nothing to do", [idle]),
+        ],
+        floor,
+        "floor",
+    )
+    print(f"Cold main job / totals only: CPU {median(colds).cpu / median(totals).cpu:.1f}")
+    print_rooms(month.home, floor.wall)
+    checks = share_of_checks(month.home)
+    assets = sum(len(nodes) for room, nodes in nodes_of(month.home).items() if room != "checks")
+    invoice, query = reading(month.warehouse)
+    print(f"Checks: {checks:.0%} of the nodes' seconds. Around dbt, warm: {around_dbt:.1f} s for {assets} models.")
+    print(f"Reading: one invoice {invoice:.1f} ms, a month's cost by view and service {query:.1f} ms.")
+    cold, warm = median(colds).wall, median(warms).wall
+    of_ten_million = "" if month.lines == 10_000_000 else f" (at {month.lines / 1e6:g} m)"
+    return [
+        Goal(
+            "close in a warm process",
+            "<= 1.3 x floor",
+            f"{warm / floor.wall:.1f} x{of_ten_million}",
+            warm <= 1.3 * floor.wall,
+        ),
+        Goal(
+            "close from a cold shell",
+            "<= 2.0 x floor",
+            f"{cold / floor.wall:.1f} x{of_ten_million}",
+            cold <= 2 * floor.wall,
+        ),
+        Goal("the same at 1 million", "<= floor + 4 s", f"floor + {cold - floor.wall:.1f} s", cold <= floor.wall + 4),
+        Goal(
+            "peak memory of the close",
+            "<= 0.8 GB",
+            f"{median(colds).peak:.2f} GB{of_ten_million}",
+            median(colds).peak <= 0.8,
+        ),
+        Goal("checks", "<= 15 % of the close", f"{checks:.0%}", checks <= 0.15),
+        Goal(
+            "orchestration, per asset in process",
+            "<= 25 ms",
+            f"{around_dbt / assets * 1000:.0f} ms",
+            around_dbt / assets <= 0.025,
+        ),
+        Goal("reading one invoice", "<= 10 ms", f"{invoice:.1f} ms", invoice <= 10),
+        Goal("reading a month's mart query", "<= 50 ms", f"{query:.1f} ms", query <= 50),
+    ]
+
+
+def closed_warm(month: Month) -> tuple[Cost, float]:
+    """The second of two closes in one process, and its seconds that are not dbt's."""
+    homes = [month.root / "first_home", month.root / "second_home"]
+    command = [sys.executable, "-m", "tests.bench.warm", *map(str, homes)]
+    done = subprocess.run(command, env=os.environ | month.environment, capture_output=True, check=True, text=True)
+    told = json.loads(done.stdout.splitlines()[-1])
+    for home in homes:
+        shutil.rmtree(home)
+    return Cost(told["wall"], told["cpu"], 0.0), told["wall"] - told["dbt"]
+
+
+def reading(warehouse: Path, times: int = 21) -> tuple[float, float]:
+    """Median milliseconds of one invoice with its lines, and of a month's cost by view and service, connection open."""
+    import duckdb
+
+    def median_of(query: str, parameters: list[str]) -> float:
+        took = []
+        for _ in range(times):
+            started = time.perf_counter()
+            assert connection.execute(query, parameters).fetchall()
+            took.append(time.perf_counter() - started)
+        return statistics.median(took) * 1000
+
+    with duckdb.connect(str(warehouse), read_only=True, config={"threads": 2}) as connection:
+        (invoice,) = connection.execute("select invoice_id from fct_invoices order by invoice_id limit 1").fetchone()
+        lines = "from fct_invoices join fct_invoice_lines using (invoice_id) where invoice_id = ?"
+        costs = (
+            "select cost_view, service_name, sum(amount) from fct_account_costs where billing_period = ? group by all"
+        )
+        return median_of(lines, [invoice]), median_of(costs, [f"{PERIOD}-01"])
