@@ -29,6 +29,7 @@ ZONE = r"(Z|[+-][0-9]{2}:[0-9]{2})"
 NEGATIVE_ZERO = r"^-0+(\.0*)?([eE][+-]?[0-9]+)?$|^-\.0+$"
 NOT_FINITE = re.compile(r"[+-]?(nan|snan|inf|infinity)", re.IGNORECASE | re.ASCII)
 NUMBER = re.compile(r"([+-]?)([0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,9}))?", re.ASCII)
+SAMPLE = 4096  # rows that say whether a column repeats itself
 FLOAT_RANGE = 308  # powers of ten beyond which a double is infinite
 
 
@@ -142,6 +143,19 @@ def _dates(text: pl.Series) -> Cast:
     return Cast(values, _reasons(values.is_null() & text.is_not_null(), "bad_date"))
 
 
+def each_once(texts: pl.Series, outcome_of: Callable[[pl.Series], Cast]) -> Cast:
+    """`outcome_of` the column, asked once per distinct value where they repeat: a month of a bill has 744 hours in
+    millions of lines, and parsing their instants was three tenths of landing it.
+    """
+    sample = texts.head(SAMPLE)
+    if sample.n_unique() * 2 > len(sample):
+        return outcome_of(texts)
+    distinct = texts.unique().drop_nulls()
+    places = texts.cast(pl.Enum(distinct)).to_physical()
+    outcome = outcome_of(distinct)
+    return Cast(outcome.values.gather(places), None if outcome.why is None else outcome.why.gather(places))
+
+
 def _timestamps(text: pl.Series, naive_is_utc: bool) -> Cast:
     zone = f"{ZONE}?$" if naive_is_utc else f"{ZONE}$"
     regular = text.set(~text.str.contains(INSTANT + zone).fill_null(True), None).str.replace(" ", "T", literal=True)
@@ -180,13 +194,13 @@ def cast_column(text: pl.Series, column: Column, naive_is_utc: bool) -> Cast:
     """One text column under the rules of its contract column. Nulls stay null and are judged by the caller."""
     type_ = physical_type(column.type)
     if isinstance(type_, pl.Decimal):
-        return _decimals(text, type_.precision, type_.scale)
+        return each_once(text, lambda texts: _decimals(texts, type_.precision, type_.scale))
     if column.type == "bigint":
         return _integers(text, column.properties.get("minimum"))
     if column.type == "date":
         return _dates(text)
     if column.type == "timestamp":
-        return _timestamps(text, naive_is_utc)
+        return each_once(text, lambda texts: _timestamps(texts, naive_is_utc))
     if column.type == "boolean":
         return _booleans(text)
     return _texts(text, column.properties)

@@ -62,6 +62,16 @@ def _is_map(dtype: pl.DataType) -> bool:
     )
 
 
+def _instants_as_text(values: pl.Series, with_zone: bool) -> pl.Series:
+    """Each instant written out once: a bill's are hours, and few beside its lines."""
+    distinct = values.drop_nulls().unique()
+    if distinct.is_empty():
+        return pl.Series(values.name, [None] * values.len(), dtype=pl.String)
+    utc = distinct.dt.convert_time_zone("UTC") if with_zone else distinct
+    texts = utc.dt.to_string("%Y-%m-%dT%H:%M:%S%.6f" + ("Z" if with_zone else ""))
+    return values.replace_strict(distinct, texts, default=None, return_dtype=pl.String)
+
+
 def _text(values: pl.Series) -> pl.Series:
     """Any delivered type as text; an empty one is missing."""
     dtype = values.dtype
@@ -71,8 +81,7 @@ def _text(values: pl.Series) -> pl.Series:
     if _is_map(dtype):
         return _map_as_json(values)
     if isinstance(dtype, pl.Datetime):
-        utc = values.dt.convert_time_zone("UTC") if dtype.time_zone else values
-        return utc.dt.to_string("%Y-%m-%dT%H:%M:%S%.6f" + ("Z" if dtype.time_zone else ""))
+        return _instants_as_text(values, dtype.time_zone is not None)
     if dtype == pl.Float32:  # its own shortest text, not that of the double it widens to
         return values.cast(pl.String)
     if dtype == pl.Binary:
