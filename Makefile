@@ -17,10 +17,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EMULATOR := .venv-snowflake
+SPARK := .venv-spark
 INBOX := $(METERHOUSE_HOME)/inbox
 SAMPLES := $(METERHOUSE_HOME)/.samples-$(SEED)
 
-.PHONY: help setup run ui pages reports test test-snowflake lint contracts docs lock bench bench-rating bench-forecast tour clean
+.PHONY: help setup run ui pages reports test test-snowflake lint contracts docs lock bench bench-spark bench-rating bench-forecast tour clean
 
 help: ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -104,11 +105,19 @@ contracts: $(READY) ## write data_contracts/outbound from the marts
 	@$(BIN)/python -m orchestration.outbound_contracts build/dbt/manifest.json
 
 lock: $(VENV)/.uv ## lock the requirements again, with hashes and without addresses
-	@cd requirements && for name in bootstrap dev reports snowflake; do \
+	@cd requirements && for name in bootstrap bench dev reports snowflake; do \
 	    ../$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 $$name.in -o $$name.lock; \
 	done
 
-bench: $(READY) ## a month of a million bill lines against one hand-written script
+$(SPARK)/.ready: $(VENV)/.uv requirements/bench.lock
+	@echo "== making $(SPARK) (once; 500 MB)"
+	@$(PYTHON) -m venv $(SPARK)
+	@$(BIN)/uv pip install --quiet --python $(SPARK)/bin/python --require-hashes --compile-bytecode -r requirements/bench.lock
+	@touch $@
+
+bench-spark: $(SPARK)/.ready ## install Spark, so that `make bench` compares with it too (wants Java 17)
+
+bench: $(READY) ## a month of a million bill lines against SQL written by hand, in parts; goals at the end
 	@$(BIN)/python -m tests.bench $(BENCH_ARGS)
 
 bench-rating: $(READY) ## 10,000 customers x 50 charges x 12 months rated in one pass
@@ -121,4 +130,4 @@ tour: $(PAGES) ## take the pictures of docs/tour anew, after `make run`
 	@$(BIN)/python -m tests.tour $(TOUR_ARGS)
 
 clean: ## remove what make made (the home folder stays)
-	@rm -rf $(VENV) $(EMULATOR) build *.egg-info
+	@rm -rf $(VENV) $(EMULATOR) $(SPARK) build *.egg-info

@@ -1,1 +1,1 @@
-"""`make bench`: the main job against a script of the same semantics, written by hand. Not part of the test suite."""
+"""`make bench`: the main job against a script of the same semantics, written by hand. The suite has `test_ratios`."""

@@ -1,7 +1,7 @@
 """Prints what the main job costs beside a floor written by hand, in parts, and which of the goals it met.
 
-`python -m tests.bench [--parts close,ingestion,edge,peers] [--lines 1000000] [--customers 2000] [--repeats 3]`. Figures
-are ratios of one run on one machine; compare ratios, not seconds.
+`python -m tests.bench [--parts close,ingestion,edge,growth,peers] [--lines 1000000] [--customers 2000]
+[--samples 2000000] [--repeats 3]`. Figures are of one run on one machine; compare ratios, not seconds.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import tempfile
 from pathlib import Path
 
 from tests.bench.measuring import Goal, print_goals
-from tests.bench.parts import close, edge, ingestion, peers
+from tests.bench.parts import close, edge, growth, ingestion, peers
 from tests.bench.world import Month
 
-PARTS = ("close", "ingestion", "edge", "peers")
+PARTS = ("close", "ingestion", "edge", "growth", "peers")
 
 
 def main() -> None:
@@ -39,6 +39,8 @@ def main() -> None:
             goals += ingestion.run(root / "ingestion", arguments.lines, arguments.customers, arguments.repeats)
         if "edge" in parts:
             goals += edge.run(root / "edge", arguments.samples, arguments.repeats)
+        if "growth" in parts:
+            goals += growth.run(root / "growth", arguments.lines, arguments.customers)
         if "peers" in parts:
             goals += peers.run(Month(root / "peers", arguments.lines, arguments.customers).write(), arguments.repeats)
     print_goals(goals)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,19 +28,40 @@ class Goal:
     met: bool
 
 
+# A process inherits the peak of the one that started it, here one that has written a bill; so a small one starts it.
+LAUNCHER = """
+import json, os, subprocess, sys, time
+started = time.perf_counter()
+process = subprocess.Popen(sys.argv[2:])
+_, status, usage = os.wait4(process.pid, 0)  # of this child and those it waited for alone
+process.returncode = os.waitstatus_to_exitcode(status)
+cost = [time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6]
+with open(sys.argv[1], "w") as file:
+    json.dump(cost, file)
+sys.exit(process.returncode != 0)
+"""
+
+
 def measured(command: Sequence[str], environment: dict[str, str]) -> Cost:
     """Runs a command to its end; where it fails prints what it said and raises CalledProcessError."""
-    with tempfile.TemporaryFile() as said:
-        started = time.perf_counter()
-        process = subprocess.Popen(command, env=os.environ | environment, stdout=said, stderr=said)
-        _, status, usage = os.wait4(process.pid, 0)  # of this child and those it waited for alone
-        wall = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if status:
-            said.seek(0)
-            print(said.read().decode()[-4000:], file=sys.stderr)
-            raise subprocess.CalledProcessError(process.returncode, command)
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e6)
+    return _launched(command, environment)[0]
+
+
+def told(command: Sequence[str], environment: dict[str, str]) -> tuple[Cost, dict[str, float]]:
+    """Runs a command whose last line is JSON of what it measured of itself, {"wall": s, "cpu": s, ...}."""
+    whole, said = _launched(command, environment)
+    itself = json.loads(said.splitlines()[-1])
+    return Cost(itself["wall"], itself["cpu"], whole.peak), itself
+
+
+def _launched(command: Sequence[str], environment: dict[str, str]) -> tuple[Cost, str]:
+    with tempfile.NamedTemporaryFile("r") as cost:
+        launcher = [sys.executable, "-I", "-S", "-c", LAUNCHER, cost.name, *command]
+        done = subprocess.run(launcher, env=os.environ | environment, capture_output=True, text=True)
+        if done.returncode:
+            print(done.stdout[-2000:], done.stderr[-4000:], file=sys.stderr)
+            raise subprocess.CalledProcessError(done.returncode, command)
+        return Cost(*json.load(cost)), done.stdout
 
 
 def median(costs: Sequence[Cost]) -> Cost:

@@ -82,9 +82,11 @@ from (
 """
 
 
-def write_bill(inbox: Path, lines: int, customers: int, period: str = PERIOD, as_csv: bool = False) -> list[Path]:
+def write_bill(
+    inbox: Path, lines: int, customers: int, period: str = PERIOD, as_csv: bool = False, assembly: int = 1
+) -> list[Path]:
     """Writes the payer's month of `lines` lines as Parquet or CSV.gz and returns the files; each holds at most
-    LINES_PER_FILE lines. A second time it is a new delivery of the month only if the lines differ.
+    LINES_PER_FILE lines. A later assembly takes the place of the former as the month's delivery.
     """
     start, end = period_bounds(period)
     span = f"{start:%Y%m%d}-{end:%Y%m%d}"
@@ -102,14 +104,14 @@ def write_bill(inbox: Path, lines: int, customers: int, period: str = PERIOD, as
                 end=end,
                 hours=(end - start).days * 24,
             )
-            files.append(root / f"bench-{len(files) + 1:05d}{'.csv.gz' if as_csv else '.snappy.parquet'}")
+            files.append(root / f"bench-{assembly}-{len(files) + 1:05d}{'.csv.gz' if as_csv else '.snappy.parquet'}")
             if as_csv:
                 query, form = _as_csv(query), "csv, compression gzip, timestampformat '%Y-%m-%dT%H:%M:%SZ'"
             else:
                 form = "parquet, compression snappy"
             connection.execute(f"copy ({query}) to '{files[-1]}' (format {form})")
     manifest = {
-        "assemblyId": "bench-1",
+        "assemblyId": f"bench-{assembly}",
         "account": PAYER,
         "reportName": "bench",
         "contentType": "text/csv" if as_csv else "application/parquet",

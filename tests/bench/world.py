@@ -64,14 +64,17 @@ class Month:
             "METERHOUSE_EXPORT_LINES": "false",  # a copy of the bill, which the floor does not write
         }
 
-    def write(self) -> Month:
-        print(f"Writing a month of {self.lines:,} lines for {self.customers:,} customers ...", flush=True)
-        write_bill(self.inbox, self.lines, self.customers)
+    def write(self, *periods: str) -> Month:
+        """The inbox with the catalog and the bills of the periods."""
+        print(f"Writing {self.lines:,} lines a month for {self.customers:,} customers ...", flush=True)
+        for period in periods or [PERIOD]:
+            write_bill(self.inbox, self.lines, self.customers, period)
         write_catalog(self.inbox, self.customers)
         return self
 
-    def land(self) -> Cost:
-        return measured(land_command(self.inbox, self.lake, "catalog", f"aws_cur:{PERIOD}"), self.environment)
+    def land(self, *periods: str) -> Cost:
+        bills = [f"aws_cur:{period}" for period in periods or [PERIOD]]
+        return measured(land_command(self.inbox, self.lake, "catalog", *bills), self.environment)
 
     def close(self, *periods: str) -> Cost:
         """The main job from a cold shell."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 from tests.bench.dbt_log import nodes_of, print_rooms, share_of_checks
 from tests.bench.floor import agree_row_by_row, agree_to_the_cent, by_hand, landed
-from tests.bench.measuring import Cost, Goal, measured, median, print_costs
+from tests.bench.measuring import Cost, Goal, measured, median, print_costs, told
 from tests.bench.month import PERIOD
 from tests.bench.world import Month
 
@@ -42,7 +39,7 @@ def run(month: Month, repeats: int) -> list[Goal]:
             ("floor: lake -> the same marts, by hand", floors),
             ("totals only: lake -> invoice totals, by hand", totals),
             ("main job from a cold shell", colds),
-            ("main job in a warm process (no peak told)", warms),
+            ("main job in a warm process", warms),
             ("main job, nothing to do", [idle]),
         ],
         floor,
@@ -92,12 +89,10 @@ def run(month: Month, repeats: int) -> list[Goal]:
 def closed_warm(month: Month) -> tuple[Cost, float]:
     """The second of two closes in one process, and its seconds that are not dbt's."""
     homes = [month.root / "first_home", month.root / "second_home"]
-    command = [sys.executable, "-m", "tests.bench.warm", *map(str, homes)]
-    done = subprocess.run(command, env=os.environ | month.environment, capture_output=True, check=True, text=True)
-    told = json.loads(done.stdout.splitlines()[-1])
+    warm, took = told([sys.executable, "-m", "tests.bench.warm", *map(str, homes)], month.environment)
     for home in homes:
         shutil.rmtree(home)
-    return Cost(told["wall"], told["cpu"], 0.0), told["wall"] - told["dbt"]
+    return warm, took["wall"] - took["dbt"]
 
 
 def reading(warehouse: Path, times: int = 21) -> tuple[float, float]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 from tests.bench.floor import by_hand, landed
-from tests.bench.measuring import Cost, Goal, measured, median, print_costs
+from tests.bench.measuring import Cost, Goal, measured, median, print_costs, told
 from tests.bench.samples import write_samples
 from tests.bench.world import Month, land_command
 
@@ -58,10 +55,7 @@ def run(root: Path, samples: int, repeats: int) -> list[Goal]:
 
 def metered_once(month: Month) -> Cost:
     """The metering models alone: seconds within dbt, and the peak of their process."""
-    command = [sys.executable, "-m", "tests.bench.metering"]
-    done = subprocess.run(command, env=os.environ | month.environment, capture_output=True, check=True, text=True)
-    told = json.loads(done.stdout.splitlines()[-1])
-    return Cost(told["wall"], told["cpu"], told["peak"])
+    return told([sys.executable, "-m", "tests.bench.metering"], month.environment)[0]
 
 
 def usage_agrees(warehouse: Path, floor: Path, samples: int) -> int:
