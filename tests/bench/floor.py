@@ -24,9 +24,11 @@ COMPARED = {
     "fct_account_costs": "cost_view, sub_account_id, service_name, sku_id, charge_date, charge_category, component,"
     " commitment_discount_id, origin_account_id, quantity, list_cost, amount",
     "fct_sharing_settlement": "from_account_id, to_account_id, mechanism, amount, lent_amount",
+    "fct_account_waterfall": "account_id, step_number, step, commitment_discount_id, other_account_id, amount",
     "fct_rated_charges": "charge_key, agreement_id, seller_id, buyer_id, consumer_id, is_vendor_edge,"
     " charge_period_start, charge_period_end, component, tier, quantity, unit_price, amount, upstream_amount,"
     " price_rule_id",
+    "fct_margin": "agreement_id, seller_id, buyer_id, charge_key, buy_amount, sell_amount, margin",
     "fct_invoice_lines": "invoice_id, line_id, line_number, agreement_id, seller_id, buyer_id, charge_key, quantity,"
     " unit_price, exact_amount, amount",
     "fct_invoices": "invoice_id, agreement_id, seller_id, buyer_id, net_amount, tax_amount, total_amount",

@@ -74,22 +74,23 @@ def test_the_totals_alone_agree_to_the_cent(closed: Closed, tmp_path: Path) -> N
 
 
 def test_four_times_the_lines_cost_little_more(closed: Closed) -> None:
-    """Fails when something reads or joins the lines again and again; measured: 1.2 times."""
+    """Fails when something reads or joins the lines again and again; measured: 1.0 to 1.2 times."""
     assert closed.cost.cpu < 1.7 * closed.fewer.cpu
 
 
 def test_the_main_job_stays_within_reach_of_the_floor(closed: Closed, floor: Cost) -> None:
-    """Fails when a close costs far more than the same rows by hand; measured: 19 times, most of it fixed cost."""
-    assert closed.cost.cpu < 35 * floor.cpu
+    """Fails when a close costs far more than the same rows by hand; measured: 19 to 26 times, most of it
+    fixed cost."""
+    assert closed.cost.cpu < 50 * floor.cpu
 
 
 def test_checks_are_a_small_share_of_a_close(closed: Closed) -> None:
-    """Fails when checks read much more than their tables; measured: 14 % of the nodes' seconds."""
+    """Fails when checks read much more than their tables; measured: 13 % of the nodes' seconds."""
     assert share_of_checks(closed.month.home) < 0.3
 
 
 def test_a_run_with_nothing_to_do_costs_next_to_nothing(closed: Closed) -> None:
-    """Fails when such a run starts Dagster or dbt; measured: 3 % of a close."""
+    """Fails when such a run starts Dagster or dbt; measured: 2 % of a close."""
     assert closed.month.close().cpu < 0.1 * closed.cost.cpu
 
 

@@ -31,8 +31,8 @@ def land_command(inbox: Path, lake: Path, *feeds: str) -> list[str]:
 @dataclass(frozen=True)
 class Month:
     root: Path
-    lines: int
-    customers: int
+    lines: int = 0
+    customers: int = 0
 
     @property
     def inbox(self) -> Path:

@@ -1,6 +1,6 @@
--- Step 2 of the floor: account costs to the rows of fct_rated_charges, by money.md sections 6 to 8. Every edge of the
--- month buys in the effective view; three edges to a customer: the vendor's (the bill itself), the distributor's and the
--- reseller's. A product is cast to 12 decimals before the next edge marks it up.
+-- Step 2 of the floor: account costs to the rows of fct_rated_charges and fct_margin. Every edge of the month buys in
+-- the effective view; three edges to a customer: the vendor's (the bill itself), the distributor's and the reseller's.
+-- A product is cast to 12 decimals before the next edge marks it up.
 
 create table agreements as
 select agreement_id, seller_id, buyer_id
@@ -24,8 +24,8 @@ from fct_account_costs
 where cost_view = 'effective'
 group by all;
 
--- From each key's owner up: his edge, his reseller's, and the vendor's to the payer's party. A rule for the service beats
--- the edge's default.
+-- From each key's owner up: his edge, his reseller's, and the vendor's to the payer's party. A rule for the service
+-- beats the edge's default.
 create temp table walked as
 with edged as (
     select
@@ -47,7 +47,8 @@ with edged as (
     inner join rules as default_rules
         on customer_edges.agreement_id = default_rules.agreement_id and default_rules.service_name is null
     left join rules as service_rules
-        on customer_edges.agreement_id = service_rules.agreement_id and key_costs.service_name = service_rules.service_name
+        on customer_edges.agreement_id = service_rules.agreement_id
+        and key_costs.service_name = service_rules.service_name
 ),
 
 resold as (
@@ -69,16 +70,19 @@ with tiers as (
     from read_csv(getvariable('catalog') || '/charge_prices.csv', all_varchar = true)
 ),
 
+subscribed as (
+    select subscription_id, seller_id, buyer_id, cast(quantity as decimal(18, 0)) as quantity
+    from read_csv(getvariable('catalog') || '/subscriptions.csv', all_varchar = true)
+),
+
 entered as (
     select
-        subscriptions.subscription_id,
-        subscriptions.seller_id,
-        subscriptions.buyer_id,
+        subscribed.subscription_id,
+        subscribed.seller_id,
+        subscribed.buyer_id,
         tiers.*,
-        least(cast(subscriptions.quantity as decimal(18, 0)), coalesce(tiers.upper, cast(subscriptions.quantity as decimal(18, 0))))
-        - tiers.lower as part
-    from read_csv(getvariable('catalog') || '/subscriptions.csv', all_varchar = true) as subscriptions
-    inner join tiers on cast(subscriptions.quantity as decimal(18, 0)) > tiers.lower
+        least(subscribed.quantity, coalesce(tiers.upper, subscribed.quantity)) - tiers.lower as part
+    from subscribed inner join tiers on subscribed.quantity > tiers.lower
 )
 
 select subscription_id, seller_id, buyer_id, charge_id, tier, 'recurring' as component, part as quantity, unit_price
@@ -92,7 +96,8 @@ create table fct_rated_charges as
 select
     charge_key, 'a-dist' as agreement_id, 'aws' as seller_id, 'dist' as buyer_id, consumer_id, true as is_vendor_edge,
     charge_period_start, charge_period_end, 'usage' as component, cast(null as bigint) as tier, quantity,
-    cast(null as decimal(38, 12)) as unit_price, amount, amount as upstream_amount, cast(null as varchar) as price_rule_id
+    cast(null as decimal(38, 12)) as unit_price, amount, amount as upstream_amount,
+    cast(null as varchar) as price_rule_id
 from walked
 union all
 select
@@ -102,12 +107,26 @@ from walked
 union all
 select
     charge_key, customer_agreement_id, reseller_id, consumer_id, consumer_id, false,
-    charge_period_start, charge_period_end, 'usage', null, quantity, null, customer_amount, reseller_amount, customer_rule_id
+    charge_period_start, charge_period_end, 'usage', null, quantity, null, customer_amount, reseller_amount,
+    customer_rule_id
 from walked
 union all
 select
-    seats.subscription_id || '/' || seats.charge_id || '/' || seats.component, agreements.agreement_id, seats.seller_id,
-    seats.buyer_id, seats.buyer_id, false, date '2026-01-01', date '2026-02-01', seats.component, seats.tier, seats.quantity,
-    seats.unit_price, cast(seats.quantity * seats.unit_price as decimal(38, 12)), 0, null
+    subscription_id || '/' || charge_id || '/' || component, agreement_id, seller_id, buyer_id, buyer_id, false,
+    date '2026-01-01', date '2026-02-01', component, tier, quantity, unit_price,
+    cast(quantity * unit_price as decimal(38, 12)), 0, null
 from seats
 inner join agreements using (seller_id, buyer_id);
+
+create table fct_margin as
+select
+    agreement_id,
+    seller_id,
+    buyer_id,
+    charge_key,
+    cast(sum(upstream_amount) as decimal(38, 12)) as buy_amount,
+    cast(sum(amount) as decimal(38, 12)) as sell_amount,
+    cast(sum(amount) - sum(upstream_amount) as decimal(38, 12)) as margin
+from fct_rated_charges
+where not is_vendor_edge
+group by all;

@@ -1,6 +1,7 @@
--- Step 1 of the floor: the landed bill to the rows of fct_account_costs and fct_sharing_settlement, by money.md section 4.
--- Knows what the bench's month has: usage, reservations and savings plans bought by another account than uses them, and
--- volume tiers pooled over the payer and shared out pro rata. In: variables files (landed Parquet) and catalog (folder).
+-- Step 1 of the floor: the landed bill to the rows of fct_account_costs, fct_sharing_settlement and
+-- fct_account_waterfall. Knows what the bench's month has: usage, reservations and savings plans bought by another
+-- account than uses them, and volume tiers pooled over the payer and shared out pro rata. In: variables files (landed
+-- Parquet), catalog (folder) and payer.
 
 create table owners as
 select resource_id as account_id, party_id as customer_id
@@ -33,7 +34,8 @@ select
             when 'SavingsPlanCoveredUsage' then line_item_unblended_cost
         end
     ) as on_demand_cost,
-    sum(case when line_item_line_item_type <> 'SavingsPlanNegation' then pricing_public_on_demand_cost end) as list_cost,
+    sum(case when line_item_line_item_type <> 'SavingsPlanNegation' then pricing_public_on_demand_cost end)
+        as list_cost,
     sum(case when line_item_line_item_type <> 'SavingsPlanNegation' then line_item_usage_amount end) as quantity
 from read_parquet(getvariable('files'))
 group by all;
@@ -75,7 +77,10 @@ with customers as (
 ),
 
 tiers as (
-    select cast(lower as decimal(18, 0)) as lower, cast(upper as decimal(18, 0)) as upper, cast(unit_price as decimal(18, 6)) as unit_price
+    select
+        cast(lower as decimal(18, 0)) as lower,
+        cast(upper as decimal(18, 0)) as upper,
+        cast(unit_price as decimal(18, 6)) as unit_price
     from read_csv(getvariable('catalog') || '/vendor_prices.csv', all_varchar = true)
 )
 
@@ -142,7 +147,8 @@ shared_out as (
         *,
         cast(standalone_units as decimal(38, 0)) * 0.000000000001 as standalone_amount,
         cast(whole + cast(position <= left_over as integer) as decimal(38, 0)) * 0.000000000001
-        + case when position = 1 then pool_amount - cast(units as decimal(38, 0)) * 0.000000000001 else 0 end as real_amount
+        + case when position = 1 then pool_amount - cast(units as decimal(38, 0)) * 0.000000000001 else 0 end
+            as real_amount
     from ranked
 )
 
@@ -188,22 +194,27 @@ group by all;
 -- The five views. Usage on demand is the same in all; the tiers' difference meets it on the month's last day.
 create table fct_account_costs as
 with on_demand as (
-    select account_id, service_name, sku_id, charge_date, 'Usage' as charge_category, 'on_demand' as component, '-' as commitment_id,
-        quantity, list_cost, effective_cost as amount
+    select
+        account_id, service_name, sku_id, charge_date, 'Usage' as charge_category, 'on_demand' as component,
+        '-' as commitment_id, quantity, list_cost, effective_cost as amount, '-' as other_id
     from groups
     where commitment_id = '-'
 ),
 
+tiered as (
+    select
+        account_id, service_name, sku_id, date '2026-01-31' as charge_date,
+        standalone_amount - effective_amount as amount
+    from volume_parts
+    where standalone_amount <> effective_amount
+),
+
 alone as (
     select
-        account_id, service_name, sku_id, charge_date, 'Usage', 'on_demand', '-',
-        coalesce(on_demand.quantity, 0), on_demand.list_cost, coalesce(on_demand.amount, 0) + coalesce(tiered.difference, 0)
+        account_id, service_name, sku_id, charge_date, 'Usage', 'on_demand', '-', coalesce(on_demand.quantity, 0),
+        on_demand.list_cost, coalesce(on_demand.amount, 0) + coalesce(tiered.amount, 0), '-'
     from on_demand
-    full join (
-        select account_id, service_name, sku_id, date '2026-01-31' as charge_date, standalone_amount - effective_amount as difference
-        from volume_parts
-        where standalone_amount <> effective_amount
-    ) as tiered using (account_id, service_name, sku_id, charge_date)
+    full join tiered using (account_id, service_name, sku_id, charge_date)
 ),
 
 lent as (
@@ -214,8 +225,11 @@ lent as (
     group by all
 ),
 
+-- The owner is credited; a borrower pays in the price of what it borrowed. A member of the pool has no such row.
 settled as (
-    select to_account_id as account_id, from_account_id as other_id, service_name, sku_id, charge_date, commitment_id, -amount as amount
+    select
+        to_account_id as account_id, from_account_id as other_id, service_name, sku_id, charge_date, commitment_id,
+        -amount as amount
     from transfers
     union all
     select from_account_id, to_account_id, service_name, sku_id, charge_date, commitment_id, amount
@@ -224,34 +238,49 @@ settled as (
 ),
 
 seen as (
-    select 'billed' as cost_view, *, '-' as other_id from on_demand
-    union all select 'effective', *, '-' from on_demand
-    union all select 'owner', *, '-' from on_demand
-    union all select 'real', *, '-' from on_demand
-    union all select 'standalone', *, '-' from alone
+    select 'billed' as cost_view, * from on_demand
     union all
-    select 'billed', account_id, service_name, sku_id, charge_date, 'Usage', 'borrowed', commitment_id, quantity, list_cost, billed_cost, '-'
+    select 'effective', * from on_demand
+    union all
+    select 'owner', * from on_demand
+    union all
+    select 'real', * from on_demand
+    union all
+    select 'standalone', * from alone
+    union all
+    select
+        'billed', account_id, service_name, sku_id, charge_date, 'Usage', 'borrowed', commitment_id, quantity,
+        list_cost, billed_cost, '-'
     from borrowed
     union all
-    select 'effective', account_id, service_name, sku_id, charge_date, 'Usage', 'borrowed', commitment_id, quantity, list_cost,
-        effective_cost, '-'
+    select
+        'effective', account_id, service_name, sku_id, charge_date, 'Usage', 'borrowed', commitment_id, quantity,
+        list_cost, effective_cost, '-'
     from borrowed
     union all
-    select 'owner', owner_id, service_name, sku_id, charge_date, 'Usage', 'lent', commitment_id, quantity, list_cost, amount, '-'
+    select
+        'owner', owner_id, service_name, sku_id, charge_date, 'Usage', 'lent', commitment_id, quantity,
+        list_cost, amount, '-'
     from lent
     union all
-    select 'real', account_id, service_name, sku_id, charge_date, 'Usage', 'borrowed', commitment_id, quantity, list_cost, on_demand_cost, '-'
+    select
+        'real', account_id, service_name, sku_id, charge_date, 'Usage', 'borrowed', commitment_id, quantity,
+        list_cost, on_demand_cost, '-'
     from borrowed
     union all
-    select 'real', account_id, service_name, sku_id, charge_date, 'Adjustment', 'settlement', commitment_id, 0, null, sum(amount), other_id
+    select
+        'real', account_id, service_name, sku_id, charge_date, 'Adjustment', 'settlement', commitment_id, 0,
+        null, sum(amount), other_id
     from settled
     group by all
     union all
-    select 'standalone', account_id, service_name, sku_id, charge_date, 'Usage', 'on_demand', commitment_id, quantity, list_cost,
-        on_demand_cost, '-'
+    select
+        'standalone', account_id, service_name, sku_id, charge_date, 'Usage', 'on_demand', commitment_id, quantity,
+        list_cost, on_demand_cost, '-'
     from borrowed
     union all
-    select 'standalone', owner_id, service_name, sku_id, charge_date, 'Purchase', 'unused', commitment_id,
+    select
+        'standalone', owner_id, service_name, sku_id, charge_date, 'Purchase', 'unused', commitment_id,
         case mechanism when 'ri' then quantity else 0 end, null, amount, '-'
     from lent
 )
@@ -271,3 +300,37 @@ select
     cast(amount as decimal(38, 18)) as amount
 from seen
 where cost_view = 'billed' or quantity <> 0 or list_cost <> 0 or amount <> 0;
+
+-- From the bill to `real`, account by account: what amortising changes, then what is owed.
+create table fct_account_waterfall as
+with steps as (
+    select
+        sub_account_id as account_id,
+        case cost_view when 'billed' then 1 when 'effective' then 4 else 6 end as step_number,
+        cost_view as step,
+        '-' as commitment_id,
+        '-' as other_account_id,
+        amount
+    from fct_account_costs
+    where cost_view in ('billed', 'effective', 'real')
+    union all
+    select account_id, 2, 'borrowed', commitment_id, owner_id, effective_cost - billed_cost
+    from borrowed
+    union all
+    select from_account_id, 5, mechanism || '_paid', commitment_id, to_account_id, amount
+    from transfers
+    union all
+    select to_account_id, 5, mechanism || '_received', commitment_id, from_account_id, -amount
+    from transfers
+)
+
+select
+    account_id,
+    step_number,
+    step,
+    commitment_id as commitment_discount_id,
+    other_account_id,
+    cast(sum(amount) as decimal(38, 18)) as amount
+from steps
+group by all
+having step_number in (1, 4, 6) or sum(amount) <> 0;

@@ -1,6 +1,6 @@
--- Step 3 of the floor: rated charges to the rows of fct_invoice_lines and fct_invoices, by money.md section 9. Nothing is
--- issued yet, so a draft line is what its key comes to. Each key is rounded once; where the rounded lines of an edge do
--- not sum to its rounded total, one line more says the difference. Tax is that of the rounded net amount.
+-- Step 3 of the floor: rated charges to the rows of fct_invoice_lines and fct_invoices. Nothing is issued yet, so a
+-- draft line is what its key comes to. Each key is rounded once; where the rounded lines of an edge do not sum to its
+-- rounded total, one line more says the difference. Tax is that of the rounded net amount.
 
 create table fct_invoice_lines as
 with keys as (
@@ -68,7 +68,9 @@ with net_amounts as (
 ),
 
 taxed as (
-    select net_amounts.*, cast(cast(net_amount * cast(rate as decimal(18, 6)) as decimal(38, 2)) as decimal(38, 4)) as tax_amount
+    select
+        net_amounts.*,
+        cast(cast(net_amount * cast(rate as decimal(18, 6)) as decimal(38, 2)) as decimal(38, 4)) as tax_amount
     from net_amounts
     cross join read_csv(getvariable('catalog') || '/tax_rates.csv', all_varchar = true)
 )

@@ -1,6 +1,6 @@
--- The plain window query: landed samples to the quantities of fct_metered_usage, by money.md section 5, for a month whose
--- days are UTC's. A counter's usage is the sum of its steps, a drop is a restart and adds the new value; a gauge's value
--- holds until the next sample, at most 300 seconds, on the day on which it holds. In: variable files.
+-- The plain window query: landed samples to the quantities of fct_metered_usage, for a month whose days are UTC's. A
+-- counter's usage is the sum of its steps, a drop is a restart and adds the new value; a gauge's value holds until the
+-- next sample, at most 300 seconds, on the day on which it holds. In: variable files.
 
 create table usage as
 with samples as (
@@ -10,9 +10,7 @@ with samples as (
         sampled_at,
         value,
         lag(value) over in_time as previous_value,
-        least(
-            coalesce(lead(sampled_at) over in_time, sampled_at + interval 300 seconds), sampled_at + interval 300 seconds
-        ) as held_until,
+        least(lead(sampled_at) over in_time, sampled_at + interval 300 seconds) as held_until,
         cast(sampled_at as date) + 1 as midnight
     from read_parquet(getvariable('files'))
     window in_time as (partition by source, series, labels order by sampled_at)
@@ -76,7 +74,9 @@ select
     'load',
     source,
     usage_date,
-    cast((2 * cast(value_microseconds * 1000000 as hugeint) * 1000000 + microseconds) // (2 * microseconds) as decimal(38, 0))
-    * cast(0.000000000001 as decimal(12, 12))
+    cast(
+        (2 * cast(value_microseconds * 1000000 as hugeint) * 1000000 + microseconds) // (2 * microseconds)
+        as decimal(38, 0)
+    ) * cast(0.000000000001 as decimal(12, 12))
 from days
 where series = 'sys_load';

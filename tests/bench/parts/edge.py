@@ -12,7 +12,7 @@ from tests.bench.world import Month, land_command
 
 
 def run(root: Path, samples: int, repeats: int) -> list[Goal]:
-    month, floor = Month(root, 0, 0), root / "usage.duckdb"
+    month, floor = Month(root), root / "usage.duckdb"
     print(f"\nWriting {samples:,} samples of edge servers ...", flush=True)
     count = write_samples(month.inbox, samples)
     landing = measured(land_command(month.inbox, month.lake, "catalog", "edge"), {})
