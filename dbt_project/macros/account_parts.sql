@@ -36,3 +36,11 @@
         and ({{ commitment_id }} is not null or coalesce({{ commitment_status }}, '-') = 'Unused')
     )
 {%- endmacro %}
+
+{#- The tags that assign a line, '' where it has none; null for a commitment's own fee. A key, not a condition: DuckDB
+    compares every line with every tag where an outer join asks something of the line alone. -#}
+{% macro tags_read(tags, charge_category, commitment_id, commitment_status) -%}
+    case
+        when not {{ is_commitments_own(charge_category, commitment_id, commitment_status) }} then coalesce({{ tags }}, '')
+    end
+{%- endmacro %}

@@ -141,17 +141,15 @@ flagged as (
         lending.customer_id is not null as lender_borrows_too
     from termed
     left join both_ways as borrowing
-        on termed.is_across_customers
-        and termed.billing_period = borrowing.billing_period
+        on termed.billing_period = borrowing.billing_period
         and termed.payer_account_id = borrowing.payer_account_id
         and termed.charge_date = borrowing.charge_date
-        and termed.from_customer_id = borrowing.customer_id
+        and case when termed.is_across_customers then termed.from_customer_id end = borrowing.customer_id
     left join both_ways as lending
-        on termed.is_across_customers
-        and termed.billing_period = lending.billing_period
+        on termed.billing_period = lending.billing_period
         and termed.payer_account_id = lending.payer_account_id
         and termed.charge_date = lending.charge_date
-        and termed.to_customer_id = lending.customer_id
+        and case when termed.is_across_customers then termed.to_customer_id end = lending.customer_id
 )
 
 select * from flagged

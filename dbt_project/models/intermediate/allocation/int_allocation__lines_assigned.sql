@@ -53,17 +53,16 @@ parted as (
         on any_key.key_count > 0
     left join tags_assigned
         on lines_with_tags.billing_period = tags_assigned.billing_period
-        and coalesce(lines_with_tags.tags, '') = tags_assigned.tags
+        and {{ tags_read(
+            'lines_with_tags.tags', 'lines_with_tags.charge_category', 'lines_with_tags.commitment_discount_id',
+            'lines_with_tags.commitment_status'
+        ) }} = tags_assigned.tags
         and coalesce(lines_with_tags.cost_categories, '') = tags_assigned.cost_categories
         and {{ valid_on('tags_assigned', 'lines_with_tags.charge_date') }}
-        and not {{ is_commitments_own(
-            'lines_with_tags.charge_category', 'lines_with_tags.commitment_discount_id', 'lines_with_tags.commitment_status'
-        ) }}
     left join owners
         on owners.resource_kind = 'aws_account'
-        and lines_with_tags.usage_account_id = owners.resource_id
+        and case when tags_assigned.assigned_by is not null then lines_with_tags.usage_account_id end = owners.resource_id
         and {{ valid_on('owners', 'lines_with_tags.charge_date') }}
-        and tags_assigned.assigned_by is not null
 ),
 
 assigned as (

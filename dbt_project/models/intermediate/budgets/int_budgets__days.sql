@@ -99,7 +99,8 @@ converted_currencies as (
         currencies.spend_currency,
         cast(
             coalesce(
-                min_by(coalesce(edge_rates.rate, agreements.fx_fixed_rate), agreements.agreement_id), min(fx_rates.rate)
+                min_by(coalesce(edge_rates.rate, fixed_rates.rate, agreements.fx_fixed_rate), agreements.agreement_id),
+                min(fx_rates.rate)
             ) as decimal(38, 12)
         ) as fx_rate
     from currencies
@@ -111,7 +112,11 @@ converted_currencies as (
     left join edge_rates
         on agreements.agreement_id = edge_rates.agreement_id
         and currencies.billing_period = edge_rates.service_period
-        and edge_rates.from_currency in (currencies.spend_currency, 'ANY')
+        and currencies.spend_currency = edge_rates.from_currency
+    left join edge_rates as fixed_rates
+        on agreements.agreement_id = fixed_rates.agreement_id
+        and currencies.billing_period = fixed_rates.service_period
+        and fixed_rates.from_currency = 'ANY'
     left join fx_rates
         on currencies.spend_currency = fx_rates.from_currency
         and currencies.currency = fx_rates.to_currency

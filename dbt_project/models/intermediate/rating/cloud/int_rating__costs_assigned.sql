@@ -7,6 +7,11 @@ account_costs as (
     select * from {{ ref('fct_account_costs') }}
 ),
 
+-- Once more, because DuckDB writes a step down that is read twice, here every account cost of the month.
+costs_by_day as (
+    select * from {{ ref('fct_account_costs') }}
+),
+
 change_points as (
     select * from {{ ref('int_rating__change_points') }}
 ),
@@ -20,7 +25,7 @@ payers as (
 ),
 
 charge_dates as (
-    select distinct charge_date from account_costs
+    select distinct charge_date from costs_by_day
 ),
 
 segments as (

@@ -35,6 +35,8 @@ kinds_of_cost as (
     where edges.depth > 0
 ),
 
+-- An inner join, and the kinds without a rule joined after it: DuckDB compares every kind with every rule where an outer
+-- join asks for one of two values, and each agreement has its own rules.
 scored as (
     select
         kinds_of_cost.*,
@@ -49,7 +51,7 @@ scored as (
         + case when price_rules.vendor <> 'ANY' then 2 else 0 end
         + case when price_rules.charge_category <> 'ANY' then 1 else 0 end as specificity
     from kinds_of_cost
-    left join price_rules
+    inner join price_rules
         on kinds_of_cost.agreement_id = price_rules.agreement_id
         and {{ valid_on('price_rules', 'kinds_of_cost.segment_start') }}
         and price_rules.vendor in (kinds_of_cost.vendor, 'ANY')
@@ -65,7 +67,7 @@ scored as (
         )
 ),
 
-matched as (
+chosen as (
     select * from scored
     qualify
         row_number() over (
@@ -73,6 +75,27 @@ matched as (
                 billing_period, segment_start, agreement_id, vendor, account_id, service_name, sku_id, charge_category
             order by specificity desc, price_rule_id
         ) = 1
+),
+
+matched as (
+    select
+        kinds_of_cost.*,
+        chosen.price_rule_id,
+        chosen.kind,
+        chosen.value,
+        chosen.tax_category,
+        coalesce(chosen.names_category, false) as names_category,
+        chosen.specificity
+    from kinds_of_cost
+    left join chosen
+        on kinds_of_cost.billing_period = chosen.billing_period
+        and kinds_of_cost.segment_start = chosen.segment_start
+        and kinds_of_cost.agreement_id = chosen.agreement_id
+        and kinds_of_cost.vendor = chosen.vendor
+        and kinds_of_cost.account_id = chosen.account_id
+        and kinds_of_cost.service_name is not distinct from chosen.service_name
+        and kinds_of_cost.sku_id is not distinct from chosen.sku_id
+        and kinds_of_cost.charge_category = chosen.charge_category
 )
 
 select * from matched

@@ -151,8 +151,7 @@ edged as (
     from clipped
     left join agreements on clipped.scope_agreement_id = agreements.agreement_id
     left join edges
-        on clipped.scope_agreement_id is null
-        and clipped.seller_id = edges.seller_id
+        on case when clipped.scope_agreement_id is null then clipped.seller_id end = edges.seller_id
         and clipped.buyer_id = edges.buyer_id
         and edges.valid_from <= clipped.last_day
     qualify

@@ -47,11 +47,15 @@ edge_rates as (
     union all
     select current_rates.*
     from current_rates
-    left join locked_rates
-        on current_rates.agreement_id = locked_rates.agreement_id
-        and current_rates.service_period = locked_rates.service_period
-        and locked_rates.from_currency in (current_rates.from_currency, 'ANY')
-    where locked_rates.agreement_id is null
+    left join locked_rates as locked
+        on current_rates.agreement_id = locked.agreement_id
+        and current_rates.service_period = locked.service_period
+        and current_rates.from_currency = locked.from_currency
+    left join locked_rates as locked_fixed
+        on current_rates.agreement_id = locked_fixed.agreement_id
+        and current_rates.service_period = locked_fixed.service_period
+        and locked_fixed.from_currency = 'ANY'
+    where locked.agreement_id is null and locked_fixed.agreement_id is null
 )
 
 select * from edge_rates
