@@ -79,6 +79,11 @@ def spread(costs: Sequence[Cost]) -> str:
     return f"{(max(seconds) - min(seconds)) / statistics.median(seconds):.0%}" if len(seconds) > 1 else "-"
 
 
+def times(one: Cost, other: Cost) -> str:
+    """How many times another cost it is: wall, which the goals are about, and CPU, which other load changes less."""
+    return f"{one.wall / other.wall:.2f} x (CPU {one.cpu / other.cpu:.2f} x)"
+
+
 def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
     """b of seconds = a * size^b, by least squares over the logarithms."""
     return statistics.linear_regression([math.log(size) for size in sizes], [math.log(each) for each in seconds]).slope
@@ -93,11 +98,11 @@ def print_costs(rows: Sequence[tuple[str, Sequence[Cost]]], per: Cost | None = N
     """One line per way; where `per` is given, how many times its CPU and wall that is."""
     print(
         f"{'':<44}{'wall s':>9}{'CPU s':>9}{'peak GB':>9}{'noise':>7}"
-        + (f"{f'CPU / {called}':>14}{'wall':>7}" if per else "")
+        + (f"{f'CPU / {called}':>18}{'wall':>7}" if per else "")
     )
     for name, costs in rows:
         cost = median(costs)
-        ratio = f"{cost.cpu / per.cpu:>14.2f}{cost.wall / per.wall:>7.2f}" if per else ""
+        ratio = f"{cost.cpu / per.cpu:>18.2f}{cost.wall / per.wall:>7.2f}" if per else ""
         print(f"{name:<44}{cost.wall:>9.2f}{cost.cpu:>9.2f}{cost.peak:>9.2f}{spread(costs):>7}{ratio}", flush=True)
 
 

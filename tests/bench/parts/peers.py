@@ -12,13 +12,13 @@ from pathlib import Path
 from orchestration.settings import PROJECT_ROOT
 from tests.bench import postgres
 from tests.bench.floor import BY_HAND, agree_to_the_cent, by_hand, landed
-from tests.bench.measuring import Cost, Goal, measured, median, print_costs
+from tests.bench.measuring import Cost, Goal, measured, median, print_costs, times
 from tests.bench.peers import PEERS
 from tests.bench.world import Month
 
 SPARK_PYTHON = PROJECT_ROOT / ".venv-spark" / "bin" / "python"
 TOTALS = "DuckDB, totals only"
-# Peer -> how many times its CPU seconds the main job should be faster (issue: at 10 million lines).
+# Peer -> how many times as fast as it the main job should be, at 10 million lines.
 ASKED = {"postgres": 8, "postgres with its load": 25, "spark": 15, "pandas": 8, "polars": 1}
 
 
@@ -82,16 +82,17 @@ def _with_spark(month: Month, files: list[str], ways: dict[str, tuple[list[str],
 
 
 def _goals(costs: dict[str, Cost], load: Cost | None, close: Cost) -> list[Goal]:
-    walls = {way: cost.wall for way, cost in costs.items()}
     if load:
-        walls["postgres with its load"] = walls["postgres"] + load.wall
+        alone = costs["postgres"]
+        both = Cost(alone.wall + load.wall, alone.cpu + load.cpu, max(alone.peak, load.peak))
+        costs = costs | {"postgres with its load": both}
     return [
         Goal(
-            f"main job against {peer}",
-            f">= {times} x as fast" if times > 1 else "never slower",
-            f"{walls[peer] / close.wall:.2f} x",
-            walls[peer] >= times * close.wall,
+            f"main job against totals in {peer}",
+            f">= {as_fast} x as fast" if as_fast > 1 else "never slower",
+            times(costs[peer], close),
+            costs[peer].wall >= as_fast * close.wall,
         )
-        for peer, times in ASKED.items()
-        if peer in walls
+        for peer, as_fast in ASKED.items()
+        if peer in costs
     ]
