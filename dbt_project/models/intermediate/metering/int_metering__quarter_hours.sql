@@ -6,8 +6,14 @@ months as (
     select * from {{ ref('stg_lake__months') }}
 ),
 
+-- Imported once per use: DuckDB writes a step that is read twice to memory.
 grouped as (
     select * from {{ ref('int_metering__samples_grouped') }}
+),
+
+grouped_with_holds as (
+    select * from {{ ref('int_metering__samples_grouped') }}
+    where observed_seconds_beyond > 0
 ),
 
 reaches as (
@@ -48,8 +54,7 @@ parts as (
         cast(null as timestamp) as silent_since,
         cast(null as timestamp) as heard_again_at,
         true as is_held_over
-    from grouped
-    where observed_seconds_beyond > 0
+    from grouped_with_holds
 ),
 
 within_reach as (

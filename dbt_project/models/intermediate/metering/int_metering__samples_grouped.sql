@@ -37,7 +37,7 @@ days_standing as (
 days_to_meter as (
     select
         series_heard.*,
-        row_number() over (order by billing_period, {{ series }}, sampled_on) as day_number
+        row_number() over (order by made_of) as day_number
     from series_heard
     left join (select distinct billing_period, {{ series }}, sampled_on from days_standing) as standing
         using (billing_period, {{ series }}, sampled_on)
