@@ -1,42 +1,17 @@
--- Metered usage of a day and the charges of subscriptions that are to price it, on whatever edge they stand: the
--- subscription names the resource, or covers everything of its buyer and of the parties below. One row per usage row,
--- subscription and charge; charge null where the plan has none for the meter. `reason` says why a row cannot be priced.
+-- Metered usage and the charges of subscriptions that are to price it, each with the version of its price, its exchange
+-- rate, and `reason`, which says why a row cannot be priced. One row per usage row, subscription and charge.
 with
 
-metered as (
-    select * from {{ ref('fct_metered_usage') }}
-),
-
-parties_above as (
-    select * from {{ ref('int_rating__parties_above') }}
-),
-
-subscriptions as (
-    select * from {{ ref('stg_catalog__subscriptions') }}
-),
-
-plans as (
-    select * from {{ ref('stg_catalog__plans') }}
+covered as (
+    select * from {{ ref('int_rating__usage_covered') }}
 ),
 
 usage_charges as (
     select * from {{ ref('int_rating__usage_charges') }}
 ),
 
-edges as (
-    select * from {{ ref('int_rating__edges_dated') }}
-),
-
-versions as (
+price_versions as (
     select * from {{ ref('int_rating__price_versions') }}
-),
-
-versions_of_any as (
-    select * from versions where dimension_value = 'ANY'
-),
-
-priced_charges as (
-    select distinct charge_id from {{ ref('int_rating__price_versions') }}
 ),
 
 fx_rates as (
@@ -68,147 +43,97 @@ records as (
     group by all
 ),
 
-covered as (
+-- Whether a version has what its charge's model reads, and nothing that means something only under another model.
+versions as (
     select
-        metered.*,
-        subscriptions.subscription_id,
-        subscriptions.plan_id,
-        subscriptions.seller_id,
-        subscriptions.buyer_id
-    from metered
-    inner join parties_above
-        on metered.billing_period = parties_above.billing_period
-        and metered.usage_date = parties_above.usage_date
-        and metered.owner_party_id = parties_above.owner_party_id
-    inner join subscriptions
-        on parties_above.party_id = subscriptions.buyer_id
-        and subscriptions.resource_id = 'ANY'
-        and subscriptions.resource_kind in (metered.resource_kind, 'ANY')
-        and {{ valid_on('subscriptions', 'metered.usage_date') }}
-        and metered.usage_date between subscriptions.start_date and subscriptions.end_date
-    union all
-    select
-        metered.*,
-        subscriptions.subscription_id,
-        subscriptions.plan_id,
-        subscriptions.seller_id,
-        subscriptions.buyer_id
-    from metered
-    inner join subscriptions
-        on metered.resource_id = subscriptions.resource_id
-        and subscriptions.resource_kind in (metered.resource_kind, 'ANY')
-        and {{ valid_on('subscriptions', 'metered.usage_date') }}
-        and metered.usage_date between subscriptions.start_date and subscriptions.end_date
+        price_versions.charge_id,
+        price_versions.dimension_value,
+        price_versions.valid_from,
+        price_versions.valid_to,
+        case usage_charges.charge_model
+            when 'per_unit' then not price_versions.has_every_unit_price
+            when 'graduated' then not price_versions.has_every_price
+            when 'volume' then not price_versions.has_every_price
+            when 'p95' then not price_versions.has_every_price
+            when 'stairstep' then not price_versions.has_every_flat_fee
+            when 'package' then not price_versions.has_every_package_size or not price_versions.has_every_unit_price
+            when 'percentage' then not price_versions.has_every_rate
+            when 'graduated_percentage' then not price_versions.has_every_rate
+            else false
+        end as lacks_a_term,
+        (price_versions.has_package_size and (
+            usage_charges.charge_model not in ('package', 'graduated', 'volume', 'p95') or usage_charges.prorate_units
+        ))
+        or (price_versions.has_rate and usage_charges.charge_model not in ('percentage', 'graduated_percentage'))
+        or (price_versions.has_event_terms and usage_charges.charge_model <> 'percentage') as asks_for_more
+    from price_versions
+    inner join usage_charges on price_versions.charge_id = usage_charges.charge_id
 ),
 
-charged as (
-    select
-        covered.*,
-        plans.currency as plan_currency,
-        usage_charges.charge_id,
-        usage_charges.charge_name,
-        usage_charges.charge_model,
-        usage_charges.rating_window,
-        usage_charges.included_quantity,
-        usage_charges.free_events,
-        usage_charges.free_amount,
-        usage_charges.multiplier,
-        usage_charges.prorate_units,
-        usage_charges.is_by_record,
-        usage_charges.tax_category,
-        usage_charges.asks_for_more,
-        edges.agreement_id,
-        edges.currency,
-        edges.fx_source,
-        edges.fx_fixed_rate
-    from covered
-    left join plans on covered.plan_id = plans.plan_id
-    left join usage_charges
-        on covered.plan_id = usage_charges.plan_id
-        and covered.meter_id = usage_charges.meter_id
-    left join edges
-        on covered.seller_id = edges.seller_id
-        and covered.buyer_id = edges.buyer_id
-        and {{ valid_on('edges', 'covered.usage_date') }}
+versions_of_any as (
+    select * from versions where dimension_value = 'ANY'
+),
+
+priced_charges as (
+    select distinct charge_id from versions
 ),
 
 -- A price for the dimension's value beats the price for any value, and a rate locked for any currency every other. Each is
 -- joined by itself: an outer join on `in` compares all usage with all prices.
-matched as (
-    select
-        charged.*,
-        coalesce(named_versions.dimension_value, versions.dimension_value) as price_dimension,
-        coalesce(named_versions.valid_from, versions.valid_from) as price_valid_from,
-        coalesce(named_versions.has_package_size, versions.has_package_size) as has_package_size,
-        coalesce(named_versions.has_every_package_size, versions.has_every_package_size) as has_every_package_size,
-        coalesce(named_versions.has_every_unit_price, versions.has_every_unit_price) as has_every_unit_price,
-        coalesce(named_versions.has_every_flat_fee, versions.has_every_flat_fee) as has_every_flat_fee,
-        coalesce(named_versions.has_every_price, versions.has_every_price) as has_every_price,
-        coalesce(named_versions.has_rate, versions.has_rate) as has_rate,
-        coalesce(named_versions.has_every_rate, versions.has_every_rate) as has_every_rate,
-        coalesce(named_versions.has_event_terms, versions.has_event_terms) as has_event_terms,
-        coalesce(locked_rates.rate, fx_rates.rate, charged.fx_fixed_rate) as fx_rate
-    from charged
-    left join versions as named_versions
-        on charged.charge_id = named_versions.charge_id
-        and charged.dimension_value = named_versions.dimension_value
-        and {{ valid_on('named_versions', 'charged.usage_date') }}
-    left join versions_of_any as versions
-        on charged.charge_id = versions.charge_id
-        and {{ valid_on('versions', 'charged.usage_date') }}
-    left join fx_rates
-        on charged.agreement_id = fx_rates.agreement_id
-        and charged.service_period = fx_rates.service_period
-        and charged.plan_currency = fx_rates.from_currency
-    left join locked_rates
-        on charged.agreement_id = locked_rates.agreement_id
-        and charged.service_period = locked_rates.service_period
-),
-
 versioned as (
     select
-        charged.* exclude (
-            has_package_size, has_every_package_size, has_every_unit_price, has_every_flat_fee, has_every_price,
-            has_rate, has_every_rate, has_event_terms, fx_rate
-        ),
+        covered.*,
+        coalesce(named_versions.dimension_value, versions.dimension_value) as price_dimension,
+        coalesce(named_versions.valid_from, versions.valid_from) as price_valid_from,
         priced_charges.charge_id is not null as has_prices,
-        case charged.charge_model
-            when 'per_unit' then not charged.has_every_unit_price
-            when 'graduated' then not charged.has_every_price
-            when 'volume' then not charged.has_every_price
-            when 'p95' then not charged.has_every_price
-            when 'stairstep' then not charged.has_every_flat_fee
-            when 'package' then not charged.has_every_package_size or not charged.has_every_unit_price
-            when 'percentage' then not charged.has_every_rate
-            when 'graduated_percentage' then not charged.has_every_rate
-            else false
-        end as price_lacks_a_term,
-        (charged.has_package_size and (
-            charged.charge_model not in ('package', 'graduated', 'volume', 'p95') or charged.prorate_units
-        ))
-        or (charged.has_rate and charged.charge_model not in ('percentage', 'graduated_percentage'))
-        or (charged.has_event_terms and charged.charge_model <> 'percentage') as price_asks_for_more,
+        coalesce(named_versions.lacks_a_term, versions.lacks_a_term) as price_lacks_a_term,
+        coalesce(named_versions.asks_for_more, versions.asks_for_more) as price_asks_for_more,
         case
-            when charged.plan_currency = charged.currency then cast(1 as decimal(38, 12))
-            else cast(charged.fx_rate as decimal(38, 12))
+            when covered.plan_currency = covered.currency then cast(1 as decimal(38, 12))
+            else cast(coalesce(locked_rates.rate, fx_rates.rate, covered.fx_fixed_rate) as decimal(38, 12))
         end as fx_rate
-    from matched as charged
-    left join priced_charges on charged.charge_id = priced_charges.charge_id
+    from covered
+    left join versions as named_versions
+        on covered.charge_id = named_versions.charge_id
+        and covered.dimension_value = named_versions.dimension_value
+        and {{ valid_on('named_versions', 'covered.usage_date') }}
+    left join versions_of_any as versions
+        on covered.charge_id = versions.charge_id
+        and {{ valid_on('versions', 'covered.usage_date') }}
+    left join priced_charges on covered.charge_id = priced_charges.charge_id
+    left join fx_rates
+        on covered.agreement_id = fx_rates.agreement_id
+        and covered.service_period = fx_rates.service_period
+        and covered.plan_currency = fx_rates.from_currency
+    left join locked_rates
+        on covered.agreement_id = locked_rates.agreement_id
+        and covered.service_period = locked_rates.service_period
     qualify
         row_number() over (
             partition by
-                charged.billing_period, charged.meter_id, charged.resource_kind, charged.resource_id,
-                charged.dimension_value, charged.usage_date, charged.owner_party_id, charged.unit,
-                charged.subscription_id, charged.charge_id
-            order by charged.price_valid_from desc
+                covered.billing_period, covered.meter_id, covered.resource_kind, covered.resource_id,
+                covered.dimension_value, covered.usage_date, covered.owner_party_id, covered.unit,
+                covered.subscription_id, covered.charge_id
+            order by coalesce(named_versions.valid_from, versions.valid_from) desc
         ) = 1
 ),
 
-recorded as (
+reasoned as (
     select
-        versioned.*,
-        coalesce(records.record_count, 0) as record_count,
-        coalesce(records.amount_count, 0) as amount_count
+        versioned.* exclude (asks_for_more, has_prices, price_asks_for_more, price_lacks_a_term, fx_fixed_rate),
+        case
+            when versioned.charge_id is null then null
+            when versioned.agreement_id is null then 'no_agreement'
+            when versioned.asks_for_more then 'model_not_supported'
+            when not versioned.has_prices then 'no_price'
+            when versioned.price_valid_from is null then 'price_gap'
+            when versioned.price_asks_for_more then 'model_not_supported'
+            when versioned.price_lacks_a_term then 'price_gap'
+            when versioned.is_by_record and coalesce(records.record_count, 0) <> coalesce(versioned.sample_count, 0)
+                then 'no_records'
+            when versioned.charge_model = 'dynamic' and records.amount_count <> records.record_count then 'no_amount'
+            when versioned.fx_rate is null then 'missing_fx_rate'
+        end as reason
     from versioned
     left join records
         on versioned.billing_period = records.billing_period
@@ -218,27 +143,6 @@ recorded as (
         and versioned.dimension_value = records.dimension_value
         and versioned.usage_date = records.usage_date
         and versioned.owner_party_id = records.owner_party_id
-),
-
-reasoned as (
-    select
-        * exclude (
-            asks_for_more, has_prices, price_asks_for_more, price_lacks_a_term, fx_source, fx_fixed_rate, record_count,
-            amount_count
-        ),
-        case
-            when charge_id is null then null
-            when agreement_id is null then 'no_agreement'
-            when asks_for_more then 'model_not_supported'
-            when not has_prices then 'no_price'
-            when price_valid_from is null then 'price_gap'
-            when price_asks_for_more then 'model_not_supported'
-            when price_lacks_a_term then 'price_gap'
-            when is_by_record and record_count <> coalesce(sample_count, 0) then 'no_records'
-            when charge_model = 'dynamic' and amount_count <> record_count then 'no_amount'
-            when fx_rate is null then 'missing_fx_rate'
-        end as reason
-    from recorded
 )
 
 select * from reasoned
