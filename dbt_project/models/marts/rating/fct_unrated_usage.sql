@@ -1,6 +1,6 @@
 -- One row per usage or cost, edge and reason that could not be rated. Nothing is priced 0 by accident: what has no
--- price stands here and holds the close, except what no charge and no meter of the catalog asks for. What was borrowed without an
--- on-demand price (kind sharing) is rated at its effective cost and stands here because that says too little.
+-- price stands here and holds the close, except what no charge and no meter of the catalog asks for. What was borrowed
+-- without an on-demand price (kind sharing) is rated at its effective cost and stands here because that says too little.
 with
 
 costs as (
@@ -24,26 +24,8 @@ borrowed as (
     where lines_without_price > 0
 ),
 
-months as (
-    select * from {{ ref('int_rating__months') }}
-),
-
--- What would be due and stands on no edge or on the vendor's, which is the bill itself, or comes after more commitments
--- than can be settled one after the other.
 commitments as (
-    select
-        terms.*,
-        case
-            when terms.is_vendor_edge then 'vendor_edge'
-            when terms.agreement_id is null then 'no_agreement'
-            else 'too_many_commitments'
-        end as reason_unrated
-    from {{ ref('int_rating__commitments_dated') }} as terms
-    inner join months on terms.service_period = months.billing_period
-    where
-        terms.step_number > {{ most_settling_steps() }}
-        or terms.is_vendor_edge
-        or (terms.agreement_id is null and terms.kind in ('minimum', 'overage') and terms.is_last and terms.run_days > 0)
+    select * from {{ ref('int_rating__commitments_unrated') }}
 ),
 
 agreements as (
@@ -52,10 +34,7 @@ agreements as (
 
 unrated as (
     select
-        billing_period,
-        service_period,
-        'cost' as kind,
-        agreement_id,
+        billing_period, service_period, 'cost' as kind, agreement_id,
         cast(null as varchar) as seller_id,
         cast(null as varchar) as buyer_id,
         payer_account_id,
@@ -78,19 +57,9 @@ unrated as (
     from costs
     union all
     select
-        billing_period,
-        service_period,
-        'usage' as kind,
-        agreement_id,
-        seller_id,
-        buyer_id,
+        billing_period, service_period, 'usage' as kind, agreement_id, seller_id, buyer_id,
         cast(null as varchar) as payer_account_id,
-        resource_kind,
-        resource_id,
-        meter_id,
-        subscription_id,
-        charge_id,
-        dimension_value,
+        resource_kind, resource_id, meter_id, subscription_id, charge_id, dimension_value,
         cast(null as varchar) as charge_key,
         reason,
         quantity,
@@ -107,9 +76,7 @@ unrated as (
         seller_id,
         owner_party_id as buyer_id,
         cast(null as varchar) as payer_account_id,
-        resource_kind,
-        resource_id,
-        meter_id,
+        resource_kind, resource_id, meter_id,
         cast(null as varchar) as subscription_id,
         cast(null as varchar) as charge_id,
         cast(null as varchar) as dimension_value,
@@ -122,18 +89,12 @@ unrated as (
     from events_unread
     union all
     select
-        billing_period,
-        service_period,
-        'recurring' as kind,
-        agreement_id,
-        seller_id,
-        buyer_id,
+        billing_period, service_period, 'recurring' as kind, agreement_id, seller_id, buyer_id,
         cast(null as varchar) as payer_account_id,
         cast(null as varchar) as resource_kind,
         cast(null as varchar) as resource_id,
         cast(null as varchar) as meter_id,
-        subscription_id,
-        charge_id,
+        subscription_id, charge_id,
         cast(null as varchar) as dimension_value,
         cast(null as varchar) as charge_key,
         reason,
@@ -167,24 +128,20 @@ unrated as (
     group by billing_period, payer_account_id, {{ part_account('from_account_id') }}, service_name, sku_id, pricing_unit, currency
     union all
     select
-        service_period as billing_period,
-        service_period,
-        'commitment' as kind,
-        agreement_id,
+        billing_period, service_period, 'commitment' as kind, agreement_id,
         cast(null as varchar) as seller_id,
         cast(null as varchar) as buyer_id,
         cast(null as varchar) as payer_account_id,
         cast(null as varchar) as resource_kind,
         cast(null as varchar) as resource_id,
         cast(null as varchar) as meter_id,
-        scope_subscription_id as subscription_id,
-        scope_charge_id as charge_id,
+        subscription_id, charge_id,
         cast(null as varchar) as dimension_value,
         term_key as charge_key,
-        reason_unrated as reason,
+        reason,
         cast(1 as decimal(38, 12)) as quantity,
         cast(null as varchar) as unit,
-        prorated_amount as amount,
+        amount,
         currency
     from commitments
 ),
