@@ -1,7 +1,7 @@
 -- The charge periods of subscriptions that are billed with this month: one row per subscription version, charge and
 -- charge period. In advance: the month holds the period's first day; in arrears: its last. In-advance periods of the
 -- next month are here too (service_period is then the month after billing_period), because they are due on this
--- month's invoice. A flat usage charge is a price per month of the subscription, whatever was used.
+-- month's invoice.
 with
 
 months as (
@@ -12,17 +12,8 @@ first_period as (
     select * from {{ ref('int_rating__first_period') }}
 ),
 
-subscriptions as (
-    select * from {{ ref('stg_catalog__subscriptions') }}
-),
-
-plans as (
-    select * from {{ ref('stg_catalog__plans') }}
-),
-
-plan_charges as (
-    select * from {{ ref('stg_catalog__plan_charges') }}
-    where charge_type in ('recurring', 'one_time') or (charge_type = 'usage' and charge_model = 'flat')
+termed as (
+    select * from {{ ref('int_rating__subscriptions_charged') }}
 ),
 
 -- The start of a yearly period lies at most 12 months before the month that holds its last day.
@@ -36,48 +27,6 @@ service_periods as (
     select billing_period, billing_period as service_period from months
     union all
     select billing_period, next_period as service_period from months
-),
-
--- First and last day come from the subscription as a whole; plan, quantity and anchor from each of its versions.
-charged as (
-    select
-        subscriptions.* exclude (start_date, end_date),
-        min(subscriptions.start_date) over (partition by subscriptions.subscription_id) as start_date,
-        last_value(subscriptions.end_date) over (
-            partition by subscriptions.subscription_id
-            order by subscriptions.valid_from
-            rows between unbounded preceding and unbounded following
-        ) as end_date,
-        min(greatest(subscriptions.start_date, subscriptions.valid_from)) over (
-            partition by subscriptions.subscription_id, subscriptions.plan_id
-        ) as first_plan_date,
-        plans.currency as plan_currency,
-        plans.trial_days
-    from subscriptions
-    inner join plans on subscriptions.plan_id = plans.plan_id
-),
-
-termed as (
-    select
-        charged.*,
-        plan_charges.charge_id,
-        plan_charges.name as charge_name,
-        plan_charges.charge_type,
-        plan_charges.charge_model,
-        plan_charges.tax_category,
-        plan_charges.proration as charge_proration,
-        plan_charges.prorate_units as asks_for_more,
-        plan_charges.charge_type = 'recurring' and plan_charges.timing = 'in_advance' as is_in_advance,
-        case
-            when plan_charges.charge_type = 'usage' then 1
-            when plan_charges.charge_interval = 'year' then 12
-            when plan_charges.charge_interval = 'quarter' then 3
-            else 1
-        end as interval_months,
-        charged.anchor = 'calendar' or plan_charges.charge_type = 'usage' as is_calendar,
-        case when plan_charges.charge_type = 'recurring' then charged.trial_days else 0 end as free_days
-    from charged
-    inner join plan_charges on charged.plan_id = plan_charges.plan_id
 ),
 
 anchored as (
