@@ -94,6 +94,7 @@ def write_bill(
     root.mkdir(parents=True, exist_ok=True)
     files = []
     with duckdb.connect() as connection:
+        connection.execute("set enable_progress_bar = false")
         for first in range(0, lines, LINES_PER_FILE):
             query = LINES.format(
                 payer=PAYER,

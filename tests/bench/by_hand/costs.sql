@@ -127,7 +127,7 @@ with counted as (
     select
         *,
         sum(effective_amount) over () as pool_amount,
-        cast(trunc(sum(effective_amount) over () * 1000000000000) as hugeint) as units,
+        cast(cast(sum(effective_amount) over () as decimal(38, 12)) * 1000000000000 as hugeint) as units,
         cast(sum(standalone_units) over () as hugeint) as weights
     from standalone_parts
 ),
@@ -141,7 +141,7 @@ ranked as (
     from counted
 ),
 
--- What the total has beyond 12 decimals goes to the first.
+-- The total is shared out as rounded to 12 decimals, like every amount; what it has more or less goes to the first.
 shared_out as (
     select
         *,
