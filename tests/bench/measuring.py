@@ -26,6 +26,7 @@ class Goal:
     asked: str
     measured: str
     met: bool
+    at_its_size: bool = True  # a goal for ten million lines says nothing of one million
 
 
 # A process inherits the peak of the one that started it, here one that has written a bill; so a small one starts it.
@@ -109,4 +110,5 @@ def print_costs(rows: Sequence[tuple[str, Sequence[Cost]]], per: Cost | None = N
 def print_goals(goals: Sequence[Goal]) -> None:
     print(f"\n{'goal':<50}{'asked':<26}{'measured':<34}met")
     for goal in goals:
-        print(f"{goal.what:<50}{goal.asked:<26}{goal.measured:<34}{'yes' if goal.met else 'NO'}")
+        verdict = ("yes" if goal.met else "NO") if goal.at_its_size else "for another size"
+        print(f"{goal.what:<50}{goal.asked:<26}{goal.measured:<34}{verdict}")

@@ -49,6 +49,7 @@ def run(root: Path, samples: int, repeats: int) -> list[Goal]:
             "<= 1.2 GB at 43 m",
             f"{cold.peak:.2f} GB",
             cold.peak <= 1.2,
+            count >= 42_500_000,
         ),
     ]
 

@@ -49,7 +49,7 @@ def run(month: Month, repeats: int) -> list[Goal]:
     if load:
         shown.insert(-1, ("postgres, its load by COPY", [load]))
     print_costs(shown, median(costs[TOTALS]), "totals")
-    return _goals({way: median(each) for way, each in costs.items()}, load, closes[0])
+    return _goals({way: median(each) for way, each in costs.items()}, load, closes[0], month.lines)
 
 
 def _by_hand(month: Month, files: list[str]) -> tuple[list[str], Path]:
@@ -81,7 +81,7 @@ def _with_spark(month: Month, files: list[str], ways: dict[str, tuple[list[str],
     ways["spark"] = ([str(SPARK_PYTHON), program, str(out), query, str(month.catalog), *files], out)
 
 
-def _goals(costs: dict[str, Cost], load: Cost | None, close: Cost) -> list[Goal]:
+def _goals(costs: dict[str, Cost], load: Cost | None, close: Cost, lines: int) -> list[Goal]:
     if load:
         alone = costs["postgres"]
         both = Cost(alone.wall + load.wall, alone.cpu + load.cpu, max(alone.peak, load.peak))
@@ -92,6 +92,7 @@ def _goals(costs: dict[str, Cost], load: Cost | None, close: Cost) -> list[Goal]
             f">= {as_fast} x as fast" if as_fast > 1 else "never slower",
             times(costs[peer], close),
             costs[peer].wall >= as_fast * close.wall,
+            lines == 10_000_000,
         )
         for peer, as_fast in ASKED.items()
         if peer in costs
