@@ -94,9 +94,9 @@ inputs_changed as (
     select inputs_compared.*
     from inputs_compared
     left join catalog_contents as contents_before
-        on inputs_compared.identity_before = contents_before.delivery_id and inputs_compared.input like 'catalog %'
+        on case when inputs_compared.input like 'catalog %' then inputs_compared.identity_before end = contents_before.delivery_id
     left join catalog_contents as contents_after
-        on inputs_compared.identity_after = contents_after.delivery_id and inputs_compared.input like 'catalog %'
+        on case when inputs_compared.input like 'catalog %' then inputs_compared.identity_after end = contents_after.delivery_id
     where
         inputs_compared.identity_before <> inputs_compared.identity_after
         and coalesce(contents_before.content, 'before') <> coalesce(contents_after.content, 'after')

@@ -142,9 +142,8 @@ categorized as (
     from items
     inner join invoices on items.invoice_id = invoices.invoice_id
     left join vendor_units
-        on items.component = 'cloud'
-        and items.service_period = vendor_units.billing_period
-        and items.vendor = vendor_units.vendor
+        on items.service_period = vendor_units.billing_period
+        and case when items.component = 'cloud' then items.vendor end = vendor_units.vendor
         and items.account_id = vendor_units.account_id
         and items.service_name = vendor_units.service_name
         and items.sku_id = vendor_units.sku_id
