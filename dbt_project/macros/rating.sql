@@ -10,6 +10,15 @@
     ({{ date_expression }} >= {{ row }}.valid_from and {{ date_expression }} < {{ row }}.valid_to)
 {%- endmacro %}
 
+{#- The tiers of a price list that are filled together: those of its pool, else of one match of the catalog. -#}
+{% macro pool_of(prices) -%}
+    case {{ prices }}.pool
+        when 'ANY' then {{ prices }}.service || '/' || {{ prices }}.sku || '/' || {{ prices }}.usage_type
+        else {{ prices }}.pool
+    end
+{%- endmacro %}
+
+
 {#- The part of the running total x that lies in (lower, upper]. The first tier has no floor, so that quantities
     taken back below zero are priced there. -#}
 {% macro part_in_tier(running_total, row) -%}
