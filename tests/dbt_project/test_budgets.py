@@ -182,7 +182,10 @@ def warehouse(scratch_warehouse, worlds, charges):
             ],
         )
     built.build(
-        "int_budgets__charges_dated int_budgets__days fct_budget_vs_actual fct_budget_crossings", "2026-01", "2026-03"
+        "int_budgets__cloud_charges_spread int_budgets__plan_charges_spread int_budgets__charges_dated"
+        " int_budgets__days fct_budget_vs_actual fct_budget_crossings",
+        "2026-01",
+        "2026-03",
     )
     return built
 
