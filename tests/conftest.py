@@ -22,8 +22,13 @@ if os.environ.get("CI"):
     settings.load_profile("ci")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest single test first: begun in its turn, one of two workers waited seven minutes for it at the end."""
+    """The longest single test first: begun in its turn, one of two workers waited seven minutes for it at the end.
+    Tests of a file that start dbt stay together: apart, each worker built the warehouse that they share."""
+    for item in items:
+        if item.get_closest_marker("dbt") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(item.config.rootpath).as_posix()))
     items.sort(key=lambda item: "snowflake" not in item.path.parent.name)
 
 
