@@ -29,18 +29,16 @@
     ('aws_tag', 'aws_cost_category')
 {%- endmacro %}
 
-{#- Whether a line is the fee of a commitment: it is its account's, whatever it is tagged with. -#}
-{% macro is_commitments_own(charge_category, commitment_id, commitment_status) -%}
-    (
-        {{ charge_category }} = 'Purchase'
-        and ({{ commitment_id }} is not null or coalesce({{ commitment_status }}, '-') = 'Unused')
-    )
-{%- endmacro %}
-
-{#- The tags that assign a line, '' where it has none; null for a commitment's own fee. A key, not a condition: DuckDB
-    compares every line with every tag where an outer join asks something of the line alone. -#}
+{#- The tags that assign a line, '' where it has none; null for the fee of a commitment, which is its account's, whatever it
+    is tagged with. A key, not a condition: DuckDB compares every line with every tag where an outer join asks something
+    of the line alone. -#}
 {% macro tags_read(tags, charge_category, commitment_id, commitment_status) -%}
     case
-        when not {{ is_commitments_own(charge_category, commitment_id, commitment_status) }} then coalesce({{ tags }}, '')
+        when
+            not (
+                {{ charge_category }} = 'Purchase'
+                and ({{ commitment_id }} is not null or coalesce({{ commitment_status }}, '-') = 'Unused')
+            )
+            then coalesce({{ tags }}, '')
     end
 {%- endmacro %}

@@ -85,10 +85,11 @@ tagged as (
         )
     left join tags_assigned
         on lines.billing_period = tags_assigned.billing_period
-        and coalesce(lines.tags, '') = tags_assigned.tags
+        and {{ tags_read(
+            'lines.tags', 'lines.charge_category', 'lines.commitment_discount_id', 'lines.commitment_discount_status'
+        ) }} = tags_assigned.tags
         and coalesce(lines.x_cost_categories, '') = tags_assigned.cost_categories
         and {{ valid_on('tags_assigned', 'lines.x_charge_date') }}
-        and not {{ is_commitments_own('lines.charge_category', 'lines.commitment_discount_id', 'lines.commitment_discount_status') }}
     group by all
 ),
 
