@@ -91,7 +91,7 @@ $(EMULATOR)/.ready: $(VENV)/.uv requirements/snowflake.lock
 
 test: $(READY) $(EMULATOR)/.ready ## set up and run the whole test suite
 	@$(MAKE) --no-print-directory pages || echo "the tests of the site will fail"
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-snowflake: $(READY) $(EMULATOR)/.ready ## its test of Snowflake (an emulator on loopback) beside DuckDB, mart by mart
 	@$(BIN)/python -m pytest -n 0 tests/snowflake $(PYTEST_ARGS)

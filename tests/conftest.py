@@ -24,7 +24,8 @@ if os.environ.get("CI"):
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest single test first: begun in its turn, one of two workers waited seven minutes for it at the end.
+    """The longest single test first: begun in its turn, one of two workers waited seven minutes for it at the end (and
+    `--no-loadscope-reorder`, or xdist begins with what has most tests).
     Tests of a file that start dbt stay together: apart, each worker built the warehouse that they share."""
     for item in items:
         if item.get_closest_marker("dbt") and not item.get_closest_marker("xdist_group"):
