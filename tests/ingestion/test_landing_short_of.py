@@ -91,12 +91,13 @@ def a_bill(inbox: Path, lines: int) -> int:
 
 @pytest.mark.slow
 def test_memory_follows_the_row_group_and_not_the_file(tmp_path: Path) -> None:
-    """Fault 66. Fails when a bill is held in memory: one twice as large may take a fifth of what it has more.
+    """Fault 66. Fails when a bill is held in memory: one thrice as large may take a fifth of what it has more.
 
-    From 140 MB on, because below that the allocators still grow: 315 MB for 28 MB, 340 for 140, 340 for 280.
+    From 140 MB on, because below that the allocators still grow: 315 MB for 28 MB, 335 to 370 for 140 and 280 alike.
+    So the larger one has 290 MB more: of 140 a fifth is no more than one run differs from another.
     """
     peaks, sizes = [], []
-    for lines in (200_000, 400_000):
+    for lines in (200_000, 600_000):
         inbox = tmp_path / str(lines)
         sizes.append(a_bill(inbox, lines))
         done = limited("aws_cur", inbox, tmp_path / f"lake-{lines}")
