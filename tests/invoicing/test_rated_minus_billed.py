@@ -47,8 +47,10 @@ def test_late_usage_and_a_restatement_come_out_as_corrections(tmp_path: Path) ->
         ("2026-02", 50, Decimal("5.00"), None, "draft"),
         ("2026-01", 20, Decimal("2.00"), "Correction", "draft"),
     ]
-    # In Dagster: the gate as a blocking check, then the write (a dry run of the same job is test_ui.py's).
+    # In Dagster: the gate as a blocking check, a dry run that writes nothing, then the write.
     assert house.job("2026-03-02", "2026-02", seller="acme") == {"success": False, "made": ["close_gates"]}
+    dry = house.job("2026-03-03", "2026-02", seller="acme", dry_run=True)
+    assert dry == {"success": True, "made": ["close_gates"]}
     assert house("2026-03-03", "verify")["entries"] == 1
     assert house.job("2026-03-03", "2026-02", seller="acme")["success"]
     units(world, "2026-01-25T12:00:00", -30)

@@ -74,17 +74,19 @@ def test_after_every_disturbance_the_next_run_ends_where_an_undisturbed_one_does
     assert meterhouse(home, "doctor", **variables), "runs that died are ended, their slots freed"
 
 
-def test_stopped_while_dbt_writes_the_next_run_puts_it_right(first_run: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("signal_", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def test_stopped_while_dbt_writes_the_next_run_puts_it_right(
+    first_run: Path, tmp_path: Path, signal_: signal.Signals, code: int
+) -> None:
     """Fault 61. Fails when a kill or Ctrl-C amid dbt's statements leaves a lock, a broken file or half a month."""
     shutil.copytree(first_run.parent, tmp_path, dirs_exist_ok=True)
     home, variables = tmp_path / "home", {"METERHOUSE_INBOX": str(tmp_path / "inbox")}
     shutil.rmtree(home / "warehouse")
-    for signal_, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
-        (home / "logs" / "run.log").unlink()
-        process = start(home, "run", *BOTH, "--json", **variables)
-        during_the_months_build(home, process)
-        process.send_signal(signal_)
-        _, err = process.communicate(timeout=60)  # of a lock that nobody releases we would hear after 900 seconds
-        assert process.returncode == code, err
+    (home / "logs" / "run.log").unlink()
+    process = start(home, "run", *BOTH, "--json", **variables)
+    during_the_months_build(home, process)
+    process.send_signal(signal_)
+    _, err = process.communicate(timeout=60)  # of a lock that nobody releases we would hear after 900 seconds
+    assert process.returncode == code, err
     meterhouse(home, "run", *BOTH, **variables)
     assert marts(home) == marts(first_run)

