@@ -93,17 +93,20 @@ def a_bill(inbox: Path, lines: int) -> int:
 def test_memory_follows_the_row_group_and_not_the_file(tmp_path: Path) -> None:
     """Fault 66. Fails when a bill is held in memory: one thrice as large may take a fifth of what it has more.
 
-    From 140 MB on, because below that the allocators still grow: 315 MB for 28 MB, 335 to 370 for 140 and 280 alike.
-    So the larger one has 290 MB more: of 140 a fifth is no more than one run differs from another.
+    From 140 MB on, because below that the allocators still grow: 315 MB for 28 MB, 335 to 370 for 140 and 280 alike. The
+    least of two landings each, because beside other load one and the same took up to 415.
     """
     peaks, sizes = [], []
     for lines in (200_000, 600_000):
         inbox = tmp_path / str(lines)
         sizes.append(a_bill(inbox, lines))
-        done = limited("aws_cur", inbox, tmp_path / f"lake-{lines}")
-        loaded, peak = map(int, done.stdout.split())
-        assert loaded == lines, done.stderr[-2000:]
-        peaks.append(peak)
+        taken = []
+        for lake in ("one", "other"):
+            done = limited("aws_cur", inbox, tmp_path / f"{lake}-{lines}")
+            loaded, peak = map(int, done.stdout.split())
+            assert loaded == lines, done.stderr[-2000:]
+            taken.append(peak)
+        peaks.append(min(taken))
     assert peaks[1] - peaks[0] < (sizes[1] - sizes[0]) / 5, (peaks, sizes)
 
 
