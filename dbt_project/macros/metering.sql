@@ -33,13 +33,17 @@
 {%- endmacro %}
 
 {#- value × seconds at 12 decimals, half away from zero; seconds is decimal(15, 6). Above 1e17 the value's digits past
-    the sixth decimal are left out: there the exact product would not fit, and no sensor measures them. -#}
+    the sixth decimal are left out: there the exact product would not fit, and no sensor measures them.
+    Whole seconds, which most agents keep, give 12 decimals by themselves: DuckDB rounds a wide product in 2 µs, twice
+    what all else of a sample takes. -#}
 {% macro value_seconds(value, seconds) -%}
     case
         when {{ seconds }} = 0 then 0
-        when abs({{ value }}) < 100000000000000000
-            then cast(cast({{ value }} as decimal(38, 12)) * {{ seconds }} as decimal(38, 12))
-        else cast(cast({{ value }} as decimal(38, 6)) * {{ seconds }} as decimal(38, 12))
+        when abs({{ value }}) >= 100000000000000000
+            then cast(cast({{ value }} as decimal(38, 6)) * {{ seconds }} as decimal(38, 12))
+        when {{ seconds }} = trunc({{ seconds }})
+            then cast({{ value }} as decimal(38, 12)) * cast({{ seconds }} as decimal(3, 0))
+        else cast(cast({{ value }} as decimal(38, 12)) * {{ seconds }} as decimal(38, 12))
     end
 {%- endmacro %}
 
