@@ -10,7 +10,10 @@ from pathlib import Path
 from orchestration.settings import PROJECT_ROOT
 
 MODELS = PROJECT_ROOT / "dbt_project" / "models"
-FINISHED = re.compile(r"\d+ of \d+ (?:OK|PASS|WARN) (.+?) \.* *\[(?:SUCCESS|PASS|WARN \d+|OK) in ([\d.]+)s\]")
+# A month of a model is told twice, as `Batch 1 of 1` and as the model: the model counts.
+FINISHED = re.compile(
+    r"(?<!Batch )\b\d+ of \d+ (?:OK|PASS|WARN) (.+?) \.* *\[(?:SUCCESS|PASS|WARN \d+|OK) in ([\d.]+)s\]"
+)
 
 
 def nodes_of(home: Path) -> dict[str, list[tuple[str, float]]]:
