@@ -22,6 +22,7 @@ agreements as (
     select * from {{ ref('stg_catalog__agreements') }}
 ),
 
+-- In the views somebody buys in: usually one of the five.
 grouped_costs as (
     select
         billing_period,
@@ -34,6 +35,7 @@ grouped_costs as (
         currency,
         {{ vendor_amount('sum(amount)') }} as cost
     from account_costs
+    where cost_view in (select cost_view from agreements)
     group by all
 ),
 
