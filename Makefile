@@ -43,6 +43,7 @@ $(READY): $(VENV)/.uv requirements/dev.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements/dev.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --no-index --editable .
 	@$(BIN)/python -m compileall -q forecasting ingestion invoicing orchestration samples
+	@$(BIN)/python -m orchestration.parsing
 	@touch $@
 
 setup: $(READY) ## make .venv from the locked requirements

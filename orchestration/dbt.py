@@ -6,14 +6,11 @@ Rules ask for properties (folder, configuration, metadata), never for names. A m
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -26,13 +23,12 @@ from dagster_dbt.asset_utils import (
     get_subset_selection_for_context,
 )
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
-from filelock import FileLock
 
 from ingestion.faultpoints import reached
 from orchestration import dbt_runner
 from orchestration.exports import Mart
 from orchestration.locks import locked
-from orchestration.period_state import project_files
+from orchestration.parsing import parse_if_changed, parsed
 from orchestration.periods import months_after
 from orchestration.settings import DBT_PROJECT, Settings
 
@@ -133,15 +129,6 @@ class Translator(DagsterDbtTranslator):
         return spec._replace(description=what_holds(manifest["nodes"][unique_id])) if spec else None
 
 
-def fingerprint(settings: Settings) -> str:
-    """Changes when the project's files, dbt, or what its profile reads change: then it is parsed again."""
-    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')} {settings.dbt_environment()}".encode())
-    for path in project_files(DBT_PROJECT):
-        status = path.stat()
-        digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
-
-
 def project(settings: Settings) -> DbtProject:
     """The project with a manifest that is up to date."""
     parse_if_changed(settings)
@@ -153,32 +140,13 @@ def project(settings: Settings) -> DbtProject:
     )
 
 
-def parse_if_changed(settings: Settings) -> Path:
-    """Parses where something changed, once under a lock: several code servers start at the same time."""
-    target = settings.dbt_target_path
-    manifest, seal = target / "manifest.json", target / "manifest.fingerprint"
-    with _parsing(settings):
-        wanted = fingerprint(settings)
-        if not (manifest.exists() and seal.exists() and seal.read_text("utf-8") == wanted):
-            seal.unlink(missing_ok=True)
-            dbt_runner.parse(settings, wanted)
-            seal.write_text(wanted, "utf-8")
-    return manifest
-
-
-def _parsing(settings: Settings) -> FileLock:
-    settings.dbt_target_path.mkdir(parents=True, exist_ok=True)
-    return FileLock(settings.dbt_target_path / "manifest.lock", timeout=settings.lock_timeout)
-
-
 def _ended(settings: Settings, words: Sequence[str], name: str) -> dbt_runner.Ended:
     """Runs dbt alone on the file: none of our own connections may be open meanwhile.
 
     Its log and compiled SQL go to `<home>/dbt/<name>-<id>`, of which the newest ten are kept.
     """
     _forget_old_invocations(settings, keep=9)
-    with _parsing(settings):
-        manifest = dbt_runner.parsed(settings, fingerprint(settings))
+    manifest = parsed(settings)
     with locked(settings, "warehouse"):
         reached("dbt_before")
         ended = dbt_runner.run(settings, manifest, words, settings.dbt_target_path / f"{name}-{uuid4().hex[:7]}")

@@ -38,14 +38,14 @@ def _arguments(settings: Settings, words: Sequence[str], folder: Path) -> list[s
 
 
 @contextmanager
-def _environment(settings: Settings) -> Iterator[None]:
+def _environment(read: dict[str, str]) -> Iterator[None]:
     """What dbt's profile reads, for as long as dbt runs: another home's run in this process has another file."""
     former = dict(os.environ)
-    os.environ.update(settings.dbt_environment())
+    os.environ.update(read)
     try:
         yield
     finally:
-        for name in settings.dbt_environment():
+        for name in read:
             os.environ.pop(name, None)
         os.environ.update(former)
 
@@ -64,12 +64,12 @@ def _message(result: dbtRunnerResult, errors: Sequence[str]) -> str:
 
 
 def parse(settings: Settings, fingerprint: str) -> Manifest:
-    """Parses what changed since the last time and keeps the result; raises DbtFailed. One at a time: see `dbt.py`."""
+    """Parses what changed since the last time and keeps the result; raises DbtFailed. `parsing.py`: one at a time."""
     from dbt.cli.main import dbtRunner
 
     errors: list[str] = []
     runner = dbtRunner(callbacks=[lambda event: _note_error(event, errors)])
-    with _environment(settings):
+    with _environment(settings.parsing_environment()):
         result = runner.invoke(_arguments(settings, ["--log-level", "none", "parse"], settings.dbt_target_path))
     if not result.success:
         raise DbtFailed(f"dbt cannot parse {DBT_PROJECT.name}:\n{_message(result, errors)}")
@@ -134,7 +134,7 @@ def run(settings: Settings, manifest: Manifest, words: Sequence[str], folder: Pa
 
     def invoke() -> None:
         try:
-            with _environment(settings):
+            with _environment(settings.dbt_environment()):
                 ended.append(dbtRunner(manifest=manifest, callbacks=[heard]).invoke(command))
         finally:
             over.set()

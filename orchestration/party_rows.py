@@ -25,7 +25,8 @@ from typing import Any
 import duckdb
 from iso4217 import Currency
 
-from orchestration.dbt import is_line_level, layer, parse_if_changed
+from orchestration.dbt import is_line_level, layer
+from orchestration.parsing import parse_if_changed
 from orchestration.periods import BadSetting
 from orchestration.settings import Settings
 

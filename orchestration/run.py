@@ -152,8 +152,8 @@ def _steps_run(settings: Settings, steps: list[Step], tell: Tell) -> list[Outcom
     """Runs the jobs in order and stops at the first that fails: later months take the difference to earlier ones."""
     import dagster as dg  # a second and a half, and the definitions another: only where there is work
 
-    from orchestration.dbt import parse_if_changed
     from orchestration.definitions import defs
+    from orchestration.parsing import parse_if_changed
 
     parse_if_changed(settings)  # a project that does not parse is said in dbt's words, not in those of a loader
     outcomes: list[Outcome] = []

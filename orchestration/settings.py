@@ -124,6 +124,21 @@ class Settings(BaseSettings):
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         } | {f"METERHOUSE_S3_{name.upper()}": value for name, value in (s3_options() if remote_duckdb else {}).items()}
 
+    def parsing_environment(self) -> dict[str, str]:
+        """What the profile reads while dbt parses: nothing of this home or machine, so that any home can use it."""
+        given = self.dbt_environment()
+        return (
+            given
+            | {name: "" for name in given if name.startswith("METERHOUSE_S3_")}
+            | {
+                "METERHOUSE_WAREHOUSE": self.warehouse_path.name,  # relations bear the file's name
+                "METERHOUSE_THREADS": "1",
+                "METERHOUSE_MEMORY_LIMIT": "1GB",
+                "METERHOUSE_EXTENSIONS": "extensions",
+                "METERHOUSE_TEMP": "temp",
+            }
+        )
+
 
 def get_settings() -> Settings:
     """The settings as the environment has them now; raises BadSetting naming the variable."""

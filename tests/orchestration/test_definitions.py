@@ -115,8 +115,8 @@ def test_every_sentence_that_is_checked_says_what_holds_and_what_to_do(loaded_ho
 
 def test_money_checks_block(loaded_home: Path) -> None:
     """Fails when a control total or a dbt test of severity error would let the month go on."""
-    from orchestration.dbt import parse_if_changed
     from orchestration.definitions import defs
+    from orchestration.parsing import parse_if_changed
     from orchestration.settings import get_settings
 
     nodes = json.loads(parse_if_changed(get_settings()).read_text("utf-8"))["nodes"].values()
