@@ -104,7 +104,7 @@ def add_cost(world: World, randoms: random.Random, case: str, account: str, mont
 def tiers_of(randoms: random.Random) -> list[dict[str, Any]]:
     bounds = sorted(number(randoms, 1, 200, randoms.choice([0, 3])) for _ in range(randoms.randint(0, 3)))
     lowers, uppers = [ZERO, *bounds], [*bounds, None]
-    at_zero = randoms.random() < 0.5
+    at_zero = randoms.choice([True, False, None])
     return [
         {
             "tier": index + 1, "lower": lower, "upper": upper, "unit_price": number(randoms, 0, 3, 7),
@@ -224,7 +224,8 @@ def recurring_plans(world: World, randoms: random.Random, case: str) -> None:
         world.charges.append(
             {
                 "charge_id": charge, "plan_id": f"{case}-{plan}", "name": charge, "charge_type": "recurring",
-                "charge_model": randoms.choice(["flat", "per_unit", "graduated", "volume"]),
+                "charge_model": randoms.choice(["flat", "per_unit", "graduated", "volume", "stairstep"]),
+                "included_quantity": number(randoms, 0.5, 30, 2) if randoms.random() < 0.3 else None,
                 "timing": randoms.choice(["in_advance", "in_arrears"]),
                 "interval": randoms.choice(["month", "month", "quarter", "year"]),
                 "proration": randoms.choice([None, None, None, "actual_days", "strict_30_360", "none"]),

@@ -157,11 +157,22 @@ def recurring(
             billed, of_days = billed_share(policy, days, opens, closes, interval)
             all_billed += billed
             for tier in by_start[price_from]["tiers"]:
-                for units, unit_price in tier_lines(charge["charge_model"], quantity, tier):
+                for units, unit_price in tier_lines(charge["charge_model"], after_included(charge, quantity), tier):
                     amount += share(units * unit_price, billed, of_days)
         if parts:
             amounts[billed_in] += limited(charge, amount, rate, min(all_billed, of_days), of_days)
     return amounts
+
+
+def after_included(charge: Row, quantity: Decimal) -> Decimal:
+    """The subscribed quantity that is priced: less what the charge includes, of which no more than there is."""
+    return quantity - min(charge.get("included_quantity") or ZERO, max(quantity, ZERO))
+
+
+def fee_at_zero(model: str, tier: Row) -> bool:
+    """Whether tier 1's flat fee is due at quantity 0: as its price says, else under graduated and volume charges."""
+    said = tier["flat_fee_at_zero"]
+    return said if said is not None else model in ("graduated", "volume")
 
 
 def limited(charge: Row, amount: Decimal, rate: Decimal, days: int, of_days: int) -> Decimal:
@@ -204,14 +215,14 @@ def tier_lines(model: str, quantity: Decimal, tier: Row) -> Iterable[tuple[Decim
         yield (Decimal(1) if tier["tier"] == 1 else ZERO), tier["unit_price"]
     elif model == "per_unit":
         yield (quantity if tier["tier"] == 1 else ZERO), tier["unit_price"]
-    elif model == "volume":
+    elif model in ("volume", "stairstep"):
         if holds(tier, quantity):
-            yield quantity, tier["unit_price"]
-            if quantity > 0 or tier["flat_fee_at_zero"]:
+            yield quantity, tier["unit_price"] if model == "volume" else ZERO
+            if quantity > 0 or fee_at_zero(model, tier):
                 yield Decimal(1), tier["flat_fee"]
     else:
         yield part(quantity, tier), tier["unit_price"]
-        if quantity > tier["lower"] or (tier["lower"] == 0 and tier["flat_fee_at_zero"]):
+        if quantity > tier["lower"] or (tier["lower"] == 0 and fee_at_zero(model, tier)):
             yield Decimal(1), tier["flat_fee"]
 
 

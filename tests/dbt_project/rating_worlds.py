@@ -367,7 +367,9 @@ class World:
                         ),
                         None,
                     )
-                    if charge["charge_model"] in ("graduated", "volume") and tier_one and tier_one["flat_fee_at_zero"]:
+                    model = charge["charge_model"]
+                    has_fee = model in ("graduated", "volume", "stairstep")
+                    if has_fee and tier_one and reference.fee_at_zero(model, tier_one):
                         amounts[dimension] += tier_one["flat_fee"]
             amount = sum((a - reference.times(a, charge["discount"] or ZERO) for a in amounts.values()), ZERO)
             days, of_days = (last_live - first_live).days + 1, (reference.add_months(month, 1) - month).days

@@ -34,14 +34,16 @@ def record_plans(world: World, randoms: random.Random, case: str) -> None:
     model, charge = randoms.choice(MODELS), f"{case}-charge"
     shares = model in ("percentage", "dynamic")
     prorated = model in ("per_unit", "graduated", "volume") and randoms.random() < 0.3
+    included = model != "dynamic" and randoms.random() < 0.4
+    has_free = model == "percentage" and not included
     windows = ["period"] if shares or model == "p95" else ["period", "day", "record", "group"]
     world.charges.append(
         {
             "charge_id": charge, "plan_id": f"{case}-plan", "name": charge, "charge_type": "usage",
             "charge_model": model, "meter_id": f"{case}-meter", "window": randoms.choice(windows),
-            "included_quantity": number(randoms, 1, 150, 3) if not shares and randoms.random() < 0.4 else None,
-            "free_events": randoms.choice([None, None, 3]) if model == "percentage" else None,
-            "free_amount": randoms.choice([None, None, number(randoms, 1, 90, 2)]) if model == "percentage" else None,
+            "included_quantity": number(randoms, 1, 150, 3) if included else None,
+            "free_events": randoms.choice([None, None, 3]) if has_free else None,
+            "free_amount": randoms.choice([None, None, number(randoms, 1, 90, 2)]) if has_free else None,
             "discount": number(randoms, 0.01, 0.5, 3) if randoms.random() < 0.3 else None,
             "multiplier": number(randoms, 0.5, 2, 3) if model == "dynamic" and randoms.random() < 0.7 else None,
             "prorate_units": True if prorated else None, "minimum_amount": None,

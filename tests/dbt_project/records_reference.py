@@ -13,7 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from tests.dbt_project.rating_reference import Row, add_months, exact, holds, part, times
+from tests.dbt_project.rating_reference import Row, add_months, exact, fee_at_zero, holds, part, times
 
 ZERO = Decimal(0)
 CUT, HELD = ("graduated", "graduated_percentage", "p95"), ("volume", "stairstep")
@@ -42,7 +42,7 @@ def free_parts(charge: Row, records: Sequence[Record]) -> Iterable[Decimal]:
     used = ZERO
     for number, record in enumerate(records, start=1):
         before, used = used, used + record.quantity
-        if charge["charge_model"] != "percentage":
+        if charge["charge_model"] != "percentage" or charge["included_quantity"]:
             allowance = charge["included_quantity"] or ZERO
             yield min(max(used, ZERO), allowance) - min(max(before, ZERO), allowance)
             continue
@@ -57,7 +57,7 @@ def free_parts(charge: Row, records: Sequence[Record]) -> Iterable[Decimal]:
 
 def paid_events(charge: Row, records: Sequence[Record]) -> set[tuple[Any, ...]]:
     """The events that pay a percentage's fixed fee: all but those wholly free and those that take something back."""
-    events, amount = charge["free_events"] or 0, charge["free_amount"] or ZERO
+    events, amount = charge["free_events"] or 0, charge["free_amount"] or charge["included_quantity"] or ZERO
     used, paid = ZERO, set()
     for number, (record, free) in enumerate(zip(records, free_parts(charge, records), strict=True), start=1):
         used += record.quantity
@@ -214,14 +214,14 @@ def _fees_at_zero(
     used: dict[str, set[date]],
 ) -> None:
     """Tier 1's fee where nothing was paid, at the price of the first live day."""
-    if charge["charge_model"] not in ("graduated", "volume"):
+    if charge["charge_model"] not in ("graduated", "volume", "stairstep", "p95"):
         return
     for version in versions:
         if not version["valid_from"] <= first_live < version["valid_to"]:
             continue
         tier, dimension = version["tiers"][0], named(version)
         paid = any(_was_paid(charge, given) for given in windows.get(dimension, {}).values())
-        if not paid and tier["flat_fee_at_zero"] and tier["flat_fee"]:
+        if not paid and fee_at_zero(charge["charge_model"], tier) and tier["flat_fee"]:
             amounts["tier_fee"] += tier["flat_fee"]
             gross[dimension] += tier["flat_fee"]
             used[dimension].add(version["valid_from"])

@@ -3,13 +3,17 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_unrated_usage'}}}) }}
 with
 
+usage_charges as (
+    select * from {{ ref('int_rating__usage_charges') }}
+),
+
 sides as (
     select billing_period, subscription_id, charge_id, quantity
     from {{ ref('int_rating__usage_accumulated') }}
     union all
     select billing_period, subscription_id, charge_id, -quantity as quantity
     from {{ ref('fct_rated_charges') }}
-    where component in ('usage', 'included', 'free') and subscription_id is not null
+    where component in ('usage', 'included', 'free') and charge_id in (select charge_id from usage_charges)
     union all
     select billing_period, subscription_id, charge_id, -quantity as quantity
     from {{ ref('fct_unrated_usage') }}
@@ -17,7 +21,7 @@ sides as (
 ),
 
 charges_without_units as (
-    select charge_id from {{ ref('int_rating__usage_charges') }}
+    select charge_id from usage_charges
     where charge_model = 'flat' or prorate_units
     union
     select charge_id from {{ ref('int_rating__price_versions') }} where has_package_size

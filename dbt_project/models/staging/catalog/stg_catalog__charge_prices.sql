@@ -1,5 +1,5 @@
--- The catalog's charge_prices as last delivered. An empty match column becomes ANY; an empty term its default; an open
--- validity its ends. A dynamic charge takes its amount from the events: without a row here, it has one without terms.
+-- The catalog's charge_prices as last delivered. An empty match column becomes ANY; an empty term its default, which for
+-- the fee at zero is due under graduated and volume charges alone; an open validity its ends. A dynamic charge takes its amount from the events: without a row here, it has one without terms.
 with
 
 delivered as (
@@ -15,9 +15,13 @@ last_delivered as (
     qualify recorded_at = max(recorded_at) over ()
 ),
 
+charge_models as (
+    select charge_id, charge_model from plan_charges
+),
+
 defaulted as (
     select
-        charge_id,
+        last_delivered.charge_id,
         coalesce(dimension_value, 'ANY') as dimension_value,
         coalesce(valid_from, cast('1900-01-01' as date)) as valid_from,
         coalesce(valid_to, cast('9999-12-31' as date)) as valid_to,
@@ -35,13 +39,14 @@ defaulted as (
         per_event_maximum,
         minimum_amount,
         maximum_amount,
-        coalesce(flat_fee_at_zero, true) as flat_fee_at_zero,
+        coalesce(flat_fee_at_zero, charge_models.charge_model in ('graduated', 'volume'), false) as flat_fee_at_zero,
         coalesce(round_down, false) as round_down,
         recorded_at,
         delivery_id,
         source_file,
         source_row
     from last_delivered
+    left join charge_models on last_delivered.charge_id = charge_models.charge_id
 ),
 
 dynamic_without as (

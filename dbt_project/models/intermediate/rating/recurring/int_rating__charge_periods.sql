@@ -119,6 +119,7 @@ once as (
         seller_id,
         buyer_id,
         quantity as subscribed_quantity,
+        included_quantity,
         charge_id,
         charge_name,
         charge_type,

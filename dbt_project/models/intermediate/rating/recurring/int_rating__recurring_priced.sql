@@ -1,11 +1,16 @@
 -- What subscriptions charge whether used or not: the subscribed quantity over the tiers of its price, times the share
--- of the charge period that is billed. Only the resulting amount is rounded. A flat charge has quantity 1, a package as
--- many packages as hold the subscribed quantity; a stairstep asks its tier's fee alone. A recurring tier fee is part of
--- the price of the charge period and prorated with it.
+-- of the charge period that is billed. Only the resulting amount is rounded. Units the charge includes are a row of their
+-- own at no price, and tiers take the rest. A flat charge has quantity 1, a package as many packages as hold the rest; a
+-- stairstep asks its tier's fee alone. A recurring tier fee is part of the price of the charge period and prorated with it.
 with
 
 dated as (
-    select * from {{ ref('int_rating__charges_dated') }}
+    select
+        *,
+        case
+            when charge_model = 'flat' then 0 else least(included_quantity, greatest(subscribed_quantity, 0))
+        end as free_quantity
+    from {{ ref('int_rating__charges_dated') }}
     where reason is null
 ),
 
@@ -14,42 +19,50 @@ tiers as (
     where dimension_value = 'ANY'
 ),
 
+charged as (
+    select *, cast(subscribed_quantity - free_quantity as decimal(38, 12)) as charged_quantity
+    from dated
+),
+
+{%- set held_quantity %}
+                    case when {{ tier_holds('tiers', 'charged.charged_quantity') }} then charged.charged_quantity else 0 end
+{%- endset %}
+
 over_tiers as (
     select
-        dated.*,
+        charged.*,
         tiers.tier,
-        {{ money("case dated.charge_model when 'stairstep' then 0 else tiers.unit_price end * dated.fx_rate") }}
+        tiers.lower,
+        {{ money("case charged.charge_model when 'stairstep' then 0 else tiers.unit_price end * charged.fx_rate") }}
             as tier_price,
-        {{ money('tiers.flat_fee * dated.fx_rate') }} as tier_fee,
+        {{ money('tiers.flat_fee * charged.fx_rate') }} as tier_fee,
         cast(
-            case dated.charge_model
-                when 'graduated' then {{ part_in_tier('dated.subscribed_quantity', 'tiers') }}
-                when 'volume' then case when {{ tier_holds('tiers', 'dated.subscribed_quantity') }} then dated.subscribed_quantity else 0 end
-                when 'stairstep' then case when {{ tier_holds('tiers', 'dated.subscribed_quantity') }} then dated.subscribed_quantity else 0 end
+            case charged.charge_model
+                when 'graduated' then {{ part_in_tier('charged.charged_quantity', 'tiers') }}
+                when 'volume' then {{ held_quantity }}
+                when 'stairstep' then {{ held_quantity }}
                 when 'package'
                     then case
                         when tiers.lower = 0
-                            then {{ blocks('dated.subscribed_quantity', 'tiers.package_size', 'tiers.round_down') }}
+                            then {{ blocks('charged.charged_quantity', 'tiers.package_size', 'tiers.round_down') }}
                         else 0
                     end
-                when 'per_unit' then case when tiers.lower = 0 then dated.subscribed_quantity else 0 end
+                when 'per_unit' then case when tiers.lower = 0 then charged.charged_quantity else 0 end
                 else case when tiers.lower = 0 then 1 else 0 end
             end as decimal(38, 12)
         ) as tier_quantity,
-        case dated.charge_model
-            when 'graduated'
-                then dated.subscribed_quantity > tiers.lower or (tiers.lower = 0 and tiers.flat_fee_at_zero)
-            when 'volume'
-                then {{ tier_holds('tiers', 'dated.subscribed_quantity') }}
-                and (dated.subscribed_quantity > 0 or tiers.flat_fee_at_zero)
-            when 'stairstep'
-                then {{ tier_holds('tiers', 'dated.subscribed_quantity') }} and dated.subscribed_quantity > 0
+        case
+            when charged.charge_model = 'graduated'
+                then charged.charged_quantity > tiers.lower or (tiers.lower = 0 and tiers.flat_fee_at_zero)
+            when charged.charge_model in ('volume', 'stairstep')
+                then {{ tier_holds('tiers', 'charged.charged_quantity') }}
+                and (charged.charged_quantity > 0 or tiers.flat_fee_at_zero)
             else false
         end as is_entered
-    from dated
+    from charged
     inner join tiers
-        on dated.charge_id = tiers.charge_id
-        and dated.price_valid_from = tiers.valid_from
+        on charged.charge_id = tiers.charge_id
+        and charged.price_valid_from = tiers.valid_from
 ),
 
 {%- set columns %}
@@ -91,6 +104,14 @@ components as (
         tier_fee as unit_price
     from over_tiers
     where is_entered and tier_fee <> 0
+    union all
+    select
+        {{ columns }},
+        'included' as component,
+        cast(free_quantity as decimal(38, 12)) as quantity,
+        {{ money('0') }} as unit_price
+    from over_tiers
+    where free_quantity <> 0 and lower = 0
 ),
 
 priced as (

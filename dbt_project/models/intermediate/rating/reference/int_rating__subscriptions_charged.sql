@@ -43,7 +43,8 @@ termed as (
         plan_charges.charge_model,
         plan_charges.tax_category,
         plan_charges.proration as charge_proration,
-        plan_charges.prorate_units as asks_for_more,
+        case when plan_charges.charge_type = 'recurring' then plan_charges.included_quantity else 0 end as included_quantity,
+        plan_charges.prorate_units or plan_charges.free_events <> 0 or plan_charges.free_amount <> 0 as asks_for_more,
         plan_charges.charge_type = 'recurring' and plan_charges.timing = 'in_advance' as is_in_advance,
         case
             when plan_charges.charge_type = 'usage' then 1

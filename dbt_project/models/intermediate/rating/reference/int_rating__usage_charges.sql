@@ -28,7 +28,8 @@ usage_charges as (
         (charge_model = 'flat' and rating_window not in ('period', 'day'))
         or (prorate_units and charge_model not in ('per_unit', 'graduated', 'volume'))
         or (charge_model <> 'percentage' and (free_events <> 0 or free_amount <> 0))
-        or (charge_model in ('percentage', 'dynamic') and included_quantity <> 0) as asks_for_more
+        or (charge_model = 'dynamic' and included_quantity <> 0)
+        or (included_quantity <> 0 and (free_events <> 0 or free_amount <> 0)) as asks_for_more
     from plan_charges
     where charge_type = 'usage'
 )

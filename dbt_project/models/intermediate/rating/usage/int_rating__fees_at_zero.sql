@@ -1,5 +1,6 @@
--- Tier 1's flat fee of a graduated or volume charge is due although nothing was used, unless its price says otherwise:
--- once for each month in which the subscription is live, at the price of its first live day, never prorated.
+-- Tier 1's flat fee of a graduated or volume charge is due although nothing was used unless its price says otherwise, that
+-- of a stairstep or a tiered percentile where its price says so: once for each month in which the subscription is live, at
+-- the price of its first live day, never prorated.
 with
 
 months as (
@@ -16,7 +17,7 @@ plans as (
 
 charges as (
     select * from {{ ref('int_rating__usage_charges') }}
-    where charge_model in ('graduated', 'volume') and not asks_for_more
+    where charge_model in ('graduated', 'volume', 'stairstep', 'p95') and not asks_for_more
 ),
 
 tiers as (

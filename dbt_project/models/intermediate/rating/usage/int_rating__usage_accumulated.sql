@@ -1,7 +1,8 @@
 -- Usage in time order with its running totals: what is free is used up first, tiers are filled by what remains, both
 -- over the whole window whatever price version a record has. The running totals of what is free span all dimension
--- values of the charge; tiers are filled per value. A percentage's free events and free amount end at the limit reached
--- first; an event free in part is paid in part, and one of no amount past the limits is a paid event.
+-- values of the charge; tiers are filled per value. What a percentage includes ends within an event, like a free amount;
+-- free events and a free amount end at the limit reached first. An event free in part is paid in part, and one of no
+-- amount past the limits is a paid event.
 -- One row per subscription, charge, price dimension and record.
 with
 
@@ -29,7 +30,7 @@ freed as (
         *,
         cast(
             case
-                when charge_model <> 'percentage'
+                when charge_model <> 'percentage' or included_quantity <> 0
                     then least(greatest(used_so_far, 0), included_quantity)
                     - least(greatest(used_so_far - quantity, 0), included_quantity)
                 when free_events = 0 and free_amount = 0 then 0
@@ -48,6 +49,7 @@ freed as (
 accumulated as (
     select
         * exclude (used_so_far, records_so_far, included_quantity, free_events, free_amount),
+        case when free_events <> 0 or free_amount <> 0 then 'free' else 'included' end as free_component,
         cast(quantity - free_quantity as decimal(38, 12)) as paid_quantity,
         charge_model = 'percentage'
         and (
@@ -55,9 +57,10 @@ accumulated as (
             or (
                 quantity = 0
                 and (
-                    (free_events = 0 and free_amount = 0)
+                    (free_events = 0 and free_amount = 0 and included_quantity = 0)
                     or (free_events <> 0 and records_so_far > free_events)
                     or (free_amount <> 0 and used_so_far >= free_amount)
+                    or (included_quantity <> 0 and used_so_far >= included_quantity)
                 )
             )
         ) as is_paid_event,

@@ -49,7 +49,7 @@ components as (
     select
         billing_period, service_period, usage_date, agreement_id, seller_id, buyer_id, subscription_id, charge_id,
         charge_name, tax_category, price_dimension, price_valid_from, currency, fx_rate, cast(null as bigint) as tier,
-        case charge_model when 'percentage' then 'free' else 'included' end as component,
+        free_component as component,
         free_quantity as quantity,
         {{ money('0') }} as unit_price,
         cast(null as decimal(38, 12)) as adjustment
