@@ -37,6 +37,16 @@
     (30 * {{ month_number(date_expression) }} + least(extract(day from {{ date_expression }}), 30))
 {%- endmacro %}
 
+{#- The same of a day in a charge period: where it begins or ends, it is its billing day, also in a month too short for it,
+    so that a whole charge period from 31 January to 27 February is 30 days. -#}
+{% macro charge_days_of_360(date_expression) -%}
+    case
+        when {{ date_expression }} in (period_start, period_end)
+            then 30 * {{ month_number(date_expression) }} + least(billing_day, 30)
+        else {{ days_of_360(date_expression) }}
+    end
+{%- endmacro %}
+
 {#- Each month with the UTC months that hold every event within its reach: zones are at most 14 hours off. To be joined by
     equality on `sampled_period`, so that the reader skips the files of all other months. -#}
 {% macro neighbouring_months(months) -%}

@@ -154,7 +154,8 @@ def recurring(
         by_start = {price["valid_from"]: price for price in prices}
         amount, all_billed, of_days = ZERO, 0, 1
         for (_, price_from, quantity), days in parts.items():
-            billed, of_days = billed_share(policy, days, opens, closes, interval)
+            billing_day = 1 if first["anchor"] == "calendar" else first["billing_day"]
+            billed, of_days = billed_share(policy, days, opens, closes, interval, billing_day)
             all_billed += billed
             for tier in by_start[price_from]["tiers"]:
                 for units, unit_price in tier_lines(charge["charge_model"], after_included(charge, quantity), tier):
@@ -189,24 +190,29 @@ def within_limits(charge: Row, amount: Decimal, rate: Decimal, days: int, of_day
     return amount
 
 
-def billed_share(policy: str, days: list[date], opens: date, closes: date, interval: int) -> tuple[int, int]:
+def billed_share(
+    policy: str, days: list[date], opens: date, closes: date, interval: int, billing_day: int
+) -> tuple[int, int]:
     """(billed days, days of the whole charge period) of consecutive days."""
     if policy == "none":
         return 1, 1
     if policy == "assume_30":
         return len(days), 30 * interval
     if policy == "strict_30_360":
-        return sum(days_worth(day) for day in days), 30 * interval
+        return sum(days_worth(day, opens, closes, billing_day) for day in days), 30 * interval
     return len(days), (closes - opens).days
 
 
-def days_worth(day: date) -> int:
-    """Days of a 30-day month that one day is: the 30th of a month of 31 is none (the 31st is the 30th), the last of
-    February fills the month up."""
-    last = calendar.monthrange(day.year, day.month)[1]
-    if day.day == last:
-        return 31 - min(last, 30)
-    return 0 if day.day == 30 else 1
+def days_worth(day: date, opens: date, closes: date, billing_day: int) -> int:
+    """Days of 30-day months that one day of a charge period [opens, closes) is: the 30th of a month of 31 is none (the
+    31st is the 30th), the last of February fills the month up, and so does the last day before a billing day that
+    its month is too short for."""
+
+    def number(which: date) -> int:
+        in_month = billing_day if which in (opens, closes) else which.day
+        return 30 * (which.year * 12 + which.month) + min(in_month, 30)
+
+    return number(day + DAY) - number(day)
 
 
 def tier_lines(model: str, quantity: Decimal, tier: Row) -> Iterable[tuple[Decimal, Decimal]]:

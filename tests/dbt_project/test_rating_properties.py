@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.dbt_project.rating_cases import tiers_of
-from tests.dbt_project.rating_reference import billed_share, days_worth, share
+from tests.dbt_project.rating_reference import add_months, billed_share, day_in, share
 from tests.dbt_project.records_reference import Record, rated
 
 MONTH = date(2026, 3, 1)
@@ -88,20 +88,21 @@ def test_the_order_and_the_parts_of_deliveries_do_not_matter(
 @given(
     st.sampled_from(["actual_days", "assume_30", "strict_30_360", "second"]),
     st.dates(date(2024, 1, 1), date(2028, 12, 1)),
+    st.integers(1, 31),
     st.integers(0, 400),
     st.decimals("0", "10000", places=4),
 )
 def test_adjacent_parts_of_a_charge_period_add_up_to_the_whole(
-    policy: str, any_day: date, cut: int, price: Decimal
+    policy: str, any_day: date, billing_day: int, cut: int, price: Decimal
 ) -> None:
-    """Fails where a change of plan in mid-period bills a day twice or not at all, under any policy that counts days."""
-    opens = any_day.replace(day=1)
-    closes = (opens + timedelta(days=32)).replace(day=1)
+    """Fails where a change of plan in mid-period bills a day twice or not at all, under any policy that counts days, or
+    where twelve months of 30 days make a whole charge period more or less than 30, whatever its billing day."""
+    opens, closes = (day_in(add_months(any_day.replace(day=1), number), billing_day) for number in (0, 1))
     days = [opens + timedelta(days=number) for number in range((closes - opens).days)]
     cut %= len(days)
-    parts = [billed_share(policy, part, opens, closes, 1) for part in (days[:cut], days[cut:])]
-    whole = billed_share(policy, days, opens, closes, 1)
+    parts = [billed_share(policy, part, opens, closes, 1, billing_day) for part in (days[:cut], days[cut:])]
+    whole = billed_share(policy, days, opens, closes, 1, billing_day)
     assert sum(part for part, _ in parts) == whole[0] and {of for _, of in parts} == {whole[1]}
     assert abs(sum(share(price, *part) for part in parts) - share(price, *whole)) <= Decimal("1e-12")
     if policy == "strict_30_360":
-        assert sum(map(days_worth, days)) == 30
+        assert whole == (30, 30)

@@ -129,6 +129,7 @@ once as (
         asks_for_more,
         is_in_advance,
         interval_months,
+        billing_day,
         plan_currency,
         valid_from as version_from,
         period_start,

@@ -1,6 +1,6 @@
 -- The live days of a charge period cut where its price changes, each part with its edge, price version and rate. One
 -- row per part. The share that is billed is billed_days / period_days: days as they are, days of 30 to the month
--- (assume_30), or days of a year of 12 months of 30 days (strict_30_360). A second policy (second) is the days' own, as
+-- (assume_30), or days of a year of 12 months of 30 days (strict_30_360), a charge period being whole months. A second policy (second) is the days' own, as
 -- subscriptions change at midnight. Without proration a charge period has one price, the last that was valid in it. `reason` says why a
 -- part cannot be priced; days between two versions are counted in unpriced_days.
 with
@@ -102,7 +102,7 @@ reasoned as (
         case proration
             when 'none' then period_days
             when 'strict_30_360'
-                then {{ days_of_360(add_days('part_until', 1)) }} - {{ days_of_360('part_from') }}
+                then {{ charge_days_of_360(add_days('part_until', 1)) }} - {{ charge_days_of_360('part_from') }}
             else part_days
         end as billed_days,
         case
