@@ -91,6 +91,15 @@ def test_marts_are_exported_month_by_month(first_run: Path) -> None:
             assert exported == connection.execute(f'select count(*) from main."{folder.name}"').fetchone(), folder.name
 
 
+def test_the_warehouse_has_its_marts_under_any_name(first_run: Path, tmp_path: Path) -> None:
+    """Fails when a view finds its tables only in a file called warehouse: a copy or an attached file then lacks marts."""
+    copy = shutil.copy(first_run / "warehouse" / "warehouse.duckdb", tmp_path / "copy.duckdb")
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{copy}' as elsewhere (read_only)")
+        for mart, (rows, _) in marts(first_run).items():
+            assert connection.execute(f'select count(*) from elsewhere.main."{mart}"').fetchone() == (rows,), mart
+
+
 def test_no_exported_column_is_a_float(first_run: Path) -> None:
     """Invariant 7. Fails when a mart, or a HUGEINT on its way to Parquet, becomes a DOUBLE."""
     floats = set()

@@ -1,5 +1,6 @@
 {#- A view in one statement: dbt's own creates another, renames twice and drops. DuckDB replaces a view in one step, and
-    nobody sees it missing. -#}
+    nobody sees it missing. It does not name the database it is in, so a copy of the file under another name, or the file
+    attached by another, has its views too. -#}
 {% materialization view, adapter='duckdb' -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target = this.incorporate(type='view') -%}
@@ -14,7 +15,7 @@
     {%- endif -%}
     {% call statement('main') -%}
         create or replace view {{ target }} as (
-            {{ sql }}
+            {{ sql | replace('"' ~ target.database ~ '".', '') }}
         );
     {%- endcall %}
     {%- do persist_docs(target, model) -%}
