@@ -83,8 +83,13 @@ days_both_ways as (
         and lending.to_customer_id = borrowing.from_customer_id
 ),
 
--- The groups know the day; the hours are in the lines, which are read once more where there is such a day, else not.
--- A line longer than an hour (or of unknown length) counts for every hour of its day.
+any_day as (
+    select count(*) as day_count from days_both_ways
+),
+
+-- The groups know the day; the hours are in the lines, which are read once more where there is such a day, else not (the
+-- count says so: joined by days alone, DuckDB reads them first). A line longer than an hour (or of unknown length) counts
+-- for every hour of its day.
 accounts_by_hour as (
     select
         lines.billing_period,
@@ -97,6 +102,8 @@ accounts_by_hour as (
                 then date_trunc('hour', lines.charge_period_start)
         end as usage_hour
     from lines
+    inner join any_day
+        on any_day.day_count > 0
     inner join days_both_ways
         on lines.billing_period = days_both_ways.billing_period
         and lines.payer_account_id = days_both_ways.payer_account_id
