@@ -92,7 +92,7 @@ def test_marts_are_exported_month_by_month(first_run: Path) -> None:
 
 
 def test_the_warehouse_has_its_marts_under_any_name(first_run: Path, tmp_path: Path) -> None:
-    """Fails when a view finds its tables only in a file called warehouse: a copy or an attached file then lacks marts."""
+    """Fails when a view finds its tables only in a file called warehouse: a copy of it then lacks marts."""
     copy = shutil.copy(first_run / "warehouse" / "warehouse.duckdb", tmp_path / "copy.duckdb")
     with duckdb.connect() as connection:
         connection.execute(f"attach '{copy}' as elsewhere (read_only)")
