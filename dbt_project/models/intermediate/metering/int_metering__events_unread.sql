@@ -21,10 +21,41 @@ samples as (
 ),
 
 -- A dynamic price reads data.amount.
+usage_charges as (
+    select plan_id, meter_id, case charge_model when 'dynamic' then 0 else 1 end as reads_numbers
+    from {{ ref('stg_catalog__plan_charges') }}
+    where charge_type = 'usage'
+),
+
+subscriptions as (
+    select * from {{ ref('stg_catalog__subscriptions') }}
+),
+
+sellers as (
+    select distinct seller_id from {{ ref('stg_catalog__agreements') }}
+),
+
 meters_of_numbers as (
-    select distinct plan_charges.meter_id
-    from {{ ref('stg_catalog__plan_charges') }} as plan_charges
-    where plan_charges.charge_type = 'usage' and plan_charges.charge_model <> 'dynamic'
+    select distinct meter_id from usage_charges
+    where reads_numbers = 1
+),
+
+parties_charged as (
+    select
+        usage_charges.meter_id,
+        subscriptions.buyer_id,
+        max(usage_charges.reads_numbers) as reads_numbers,
+        max(case when sellers.seller_id is not null then usage_charges.reads_numbers else 0 end) as reads_numbers_to_resell
+    from subscriptions
+    inner join usage_charges on subscriptions.plan_id = usage_charges.plan_id
+    left join sellers on subscriptions.buyer_id = sellers.seller_id
+    group by usage_charges.meter_id, subscriptions.buyer_id
+),
+
+-- Who is charged by a meter's amounts alone, unless somebody who sells on is charged by its numbers: in doubt it is listed.
+parties_of_amounts as (
+    select meter_id, buyer_id from parties_charged
+    qualify reads_numbers = 0 and max(reads_numbers_to_resell) over (partition by meter_id) = 0
 ),
 
 meters as (
@@ -80,8 +111,12 @@ without_value as (
     from events_metered
     inner join meters on events_metered.meter_id = meters.meter_id
     inner join meters_of_numbers on events_metered.meter_id = meters_of_numbers.meter_id
+    left join parties_of_amounts
+        on events_metered.meter_id = parties_of_amounts.meter_id
+        and events_metered.owner_party_id = parties_of_amounts.buyer_id
     where
         events_metered.value is null
+        and (events_metered.event_amount is null or parties_of_amounts.buyer_id is null)
         and events_metered.api_id is null
         and events_metered.aggregation not in ('count', 'unique_count')
     union all
