@@ -246,6 +246,10 @@ def specificity(rule: Row) -> tuple[bool, ...]:
     return tuple(rule[name] is not None for name in ("account_id", "sku", "service", "vendor", "charge_category"))
 
 
+def most_specific(rules: list[Row]) -> Row | None:
+    return max(rules, key=lambda rule: (specificity(rule), [-ord(c) for c in rule["rule_id"]]), default=None)
+
+
 def rule_for(rules: list[Row], agreement: str, day: date, cost: Row) -> Row | None:
     fitting = [
         rule
@@ -261,7 +265,11 @@ def rule_for(rules: list[Row], agreement: str, day: date, cost: Row) -> Row | No
             or (rule["charge_category"] is None and cost["charge_category"] in ("Usage", "Purchase", "Adjustment"))
         )
     ]
-    return max(fitting, key=lambda rule: (specificity(rule), [-ord(c) for c in rule["rule_id"]]), default=None)
+    chosen = most_specific(fitting)
+    if chosen and chosen["kind"] in ("discount", "fixed") and cost["charge_category"] != "Usage":
+        # A price for usage leaves the rest at cost, but for a rule that names its category.
+        return most_specific([rule for rule in fitting if rule["charge_category"] is not None]) or chosen
+    return chosen
 
 
 def edge_to(agreements: list[Row], buyer: str, vendor: str, day: date) -> Row | None:

@@ -1,6 +1,8 @@
 -- The price rule of each edge for each kind of cost that flows over it. The most specific match wins: account before
 -- SKU before service before vendor before default, and at the same level a rule that names the charge category before
--- one that does not. A rule without a category prices Usage, Purchase and Adjustment. No rule: the row stays, rule null.
+-- one that does not. A rule without a category prices Usage, Purchase and Adjustment; what it does not price, credits and
+-- refunds, passes through in its tax category, because they give back what it sold. A fixed price and a discount are for
+-- usage: another category goes at cost there, unless a rule names it. No rule: the row stays, rule null.
 with
 
 costs as (
@@ -45,6 +47,8 @@ scored as (
         price_rules.value,
         price_rules.tax_category,
         price_rules.charge_category is not null and price_rules.charge_category <> 'ANY' as names_category,
+        price_rules.charge_category <> 'ANY'
+        or kinds_of_cost.charge_category in ('Usage', 'Purchase', 'Adjustment') as is_priced,
         case when price_rules.account_id <> 'ANY' then 16 else 0 end
         + case when price_rules.sku <> 'ANY' then 8 else 0 end
         + case when price_rules.service <> 'ANY' then 4 else 0 end
@@ -58,34 +62,46 @@ scored as (
         and price_rules.account_id in (kinds_of_cost.account_id, 'ANY')
         and price_rules.service in (kinds_of_cost.service_name, 'ANY')
         and price_rules.sku in (kinds_of_cost.sku_id, 'ANY')
-        and (
-            price_rules.charge_category = kinds_of_cost.charge_category
-            or (
-                price_rules.charge_category = 'ANY'
-                and kinds_of_cost.charge_category in ('Usage', 'Purchase', 'Adjustment')
-            )
-        )
+        and price_rules.charge_category in (kinds_of_cost.charge_category, 'ANY')
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by
+                billing_period, segment_start, agreement_id, vendor, account_id, service_name, sku_id, charge_category
+            order by is_priced desc, specificity desc, price_rule_id
+        ) as place,
+        charge_category <> 'Usage' and kind in ('discount', 'fixed') and not names_category as leaves_at_cost
+    from scored
 ),
 
 chosen as (
-    select * from scored
+    select * from ranked
     qualify
         row_number() over (
             partition by
                 billing_period, segment_start, agreement_id, vendor, account_id, service_name, sku_id, charge_category
-            order by specificity desc, price_rule_id
+            order by
+                case
+                    when place = 1 and not leaves_at_cost then 0
+                    when names_category then 1
+                    else 2
+                end,
+                place
         ) = 1
 ),
 
 matched as (
     select
         kinds_of_cost.*,
-        chosen.price_rule_id,
-        chosen.kind,
-        chosen.value,
+        case when chosen.is_priced then chosen.price_rule_id end as price_rule_id,
+        case when chosen.is_priced then chosen.kind end as kind,
+        case when chosen.is_priced then chosen.value end as value,
         chosen.tax_category,
         coalesce(chosen.names_category, false) as names_category,
-        chosen.specificity
+        case when chosen.is_priced then chosen.specificity end as specificity
     from kinds_of_cost
     left join chosen
         on kinds_of_cost.billing_period = chosen.billing_period
