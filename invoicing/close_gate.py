@@ -236,6 +236,43 @@ def _unrated(reasons: str) -> Callable[[duckdb.DuckDBPyConnection, Month], Answe
     return ask
 
 
+def _suppliers(connection: duckdb.DuckDBPyConnection, month: Month) -> set[str]:
+    """The seller and whoever it buys from in the month, at any depth."""
+    sellers_of: dict[str, set[str]] = {}
+    for buyer, seller in _rows(
+        connection,
+        "select distinct buyer_id, seller_id from staging.stg_catalog__agreements"
+        " where valid_from < ? and valid_to > ?",
+        (month.period + timedelta(days=31)).replace(day=1),
+        month.period,
+    ):
+        sellers_of.setdefault(buyer, set()).add(seller)
+    found: set[str] = set()
+    waiting = {month.seller_id}
+    while waiting:
+        found |= waiting
+        waiting = {seller for party in waiting for seller in sellers_of.get(party, ())} - found
+    return found
+
+
+def _fx(connection: duckdb.DuckDBPyConnection, month: Month) -> Answer:
+    """Rates the seller's own edges lack, and those that keep vendor cost from it further up the chain."""
+    lacking = _rows(
+        connection,
+        "select seller_id, case when kind = 'cost' then buyer_id end, count(*),"
+        " min(coalesce(charge_key, subscription_id)) from fct_unrated_usage"
+        " where holds_close and billing_period <= ? and reason = 'missing_fx_rate'"
+        " group by 1, 2",
+        month.period,
+    )
+    suppliers = _suppliers(connection, month) if lacking else set()
+    own = [row for row in lacking if row[0] in (None, month.seller_id) or row[1] in suppliers]
+    count = sum(row[2] for row in own)
+    if not count:
+        return True, "none", {}
+    return False, f"{count} × missing_fx_rate, the first {min(str(row[3]) for row in own)}", {"missing_fx_rate": count}
+
+
 def _tax(connection: duckdb.DuckDBPyConnection, month: Month) -> Answer:
     held, drafts = _rows(
         connection,
@@ -286,7 +323,7 @@ _GATES: dict[str, Callable[[duckdb.DuckDBPyConnection, Month], Answer]] = {
     "unrated_usage": _unrated("reason not in ('unassigned', 'missing_fx_rate', 'missing_on_demand_price')"),
     "unassigned_cost": _unrated("reason = 'unassigned'"),
     "sharing_prices": _unrated("reason = 'missing_on_demand_price'"),
-    "fx": _unrated("reason = 'missing_fx_rate'"),
+    "fx": _fx,
     "tax": _tax,
     "numbering": _numbering,
     "checks": _checks,

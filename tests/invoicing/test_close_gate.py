@@ -19,7 +19,10 @@ JANUARY = date(2026, 1, 1)
 _TABLES = """
 create schema staging; create schema lake;
 create table staging.stg_catalog__parties (party_id varchar, time_zone varchar, invoice_prefix varchar);
-create table staging.stg_catalog__agreements (agreement_id varchar, seller_id varchar);
+create table staging.stg_catalog__agreements (
+    agreement_id varchar, seller_id varchar, buyer_id varchar, valid_from date default '2025-01-01',
+    valid_to date default '9999-12-31'
+);
 create table staging.stg_catalog__expected_sources (source varchar, account varchar, seller_id varchar, grace_days int);
 create table lake.months (time_zone varchar, billing_period date, ends_at timestamp);
 create table lake.deliveries (source varchar, account varchar, billing_period date, status varchar);
@@ -35,10 +38,10 @@ create table fct_cost_and_usage (
 create table fct_reconciliation (billing_period date, unexplained decimal(38, 18));
 create table fct_unrated_usage (
     billing_period date, seller_id varchar, reason varchar, holds_close boolean, charge_key varchar,
-    resource_kind varchar, resource_id varchar, subscription_id varchar
+    resource_kind varchar, resource_id varchar, subscription_id varchar, kind varchar, buyer_id varchar
 );
 insert into staging.stg_catalog__parties values ('acme', 'Europe/Berlin', 'ACME'), ('rival', null, 'RIV');
-insert into staging.stg_catalog__agreements values ('e', 'acme'), ('r', 'rival');
+insert into staging.stg_catalog__agreements (agreement_id, seller_id) values ('e', 'acme'), ('r', 'rival');
 insert into lake.months values ('Europe/Berlin', '2026-01-01', '2026-01-31 23:00:00');
 """
 
@@ -67,13 +70,30 @@ def test_an_empty_month_passes_every_gate(marts: duckdb.DuckDBPyConnection, tmp_
 @pytest.mark.parametrize(
     ("gate", "rows", "said"),
     [
-        ("unrated_usage", "fct_unrated_usage values ('2026-01-01', 'acme', 'price_gap', true, 'k', '', '', '')", "k"),
-        ("unrated_usage", "fct_unrated_usage values ('2025-12-01', null, 'no_agreement', true, 'k', '', '', '')", "k"),
-        ("fx", "fct_unrated_usage values ('2026-01-01', 'acme', 'missing_fx_rate', true, 'k', '', '', '')", "missing"),
-        ("unassigned_cost", "fct_unrated_usage values ('2026-01-01', null, 'unassigned', true, 'k', '', '', '')", "k"),
+        (
+            "unrated_usage",
+            "fct_unrated_usage values ('2026-01-01', 'acme', 'price_gap', true, 'k', '', '', '', null, null)",
+            "k",
+        ),
+        (
+            "unrated_usage",
+            "fct_unrated_usage values ('2025-12-01', null, 'no_agreement', true, 'k', '', '', '', null, null)",
+            "k",
+        ),
+        (
+            "fx",
+            "fct_unrated_usage values ('2026-01-01', 'acme', 'missing_fx_rate', true, 'k', '', '', '', null, null)",
+            "missing",
+        ),
+        (
+            "unassigned_cost",
+            "fct_unrated_usage values ('2026-01-01', null, 'unassigned', true, 'k', '', '', '', null, null)",
+            "k",
+        ),
         (
             "sharing_prices",
-            "fct_unrated_usage values ('2026-01-01', null, 'missing_on_demand_price', true, 'k', '', '', '')",
+            "fct_unrated_usage values"
+            " ('2026-01-01', null, 'missing_on_demand_price', true, 'k', '', '', '', null, null)",
             "1 × missing_on_demand_price, the first k",
         ),
         ("tax", "fct_invoices values ('acme', 'draft', '2026-01-01', 'missing_tax_rate')", "1 of 1"),
@@ -92,7 +112,7 @@ def test_a_gate_says_no_with_its_figures(
     marts.execute(f"insert into {rows}")
     if gate == "numbering":
         assert ask(marts, tmp_path, gate).passed, "a twin that sells nothing issues nothing"
-        marts.execute("insert into staging.stg_catalog__agreements values ('t', 'twin')")
+        marts.execute("insert into staging.stg_catalog__agreements (agreement_id, seller_id) values ('t', 'twin')")
     answer = ask(marts, tmp_path, gate)
     assert not answer.passed
     assert said in answer.detail
@@ -100,11 +120,43 @@ def test_a_gate_says_no_with_its_figures(
 
 def test_what_is_not_the_sellers_or_does_not_hold_passes(marts: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     """Fails when another seller's trouble, a later month's or an uncharged meter holds the close."""
-    marts.execute("insert into fct_unrated_usage values ('2026-01-01', 'rival', 'price_gap', true, 'k', '', '', '')")
-    marts.execute("insert into fct_unrated_usage values ('2026-02-01', 'acme', 'price_gap', true, 'k', '', '', '')")
-    marts.execute("insert into fct_unrated_usage values ('2026-01-01', null, 'unused', false, 'k', '', '', '')")
+    marts.execute(
+        "insert into fct_unrated_usage values ('2026-01-01', 'rival', 'price_gap', true, 'k', '', '', '', null, null)"
+    )
+    marts.execute(
+        "insert into fct_unrated_usage values ('2026-02-01', 'acme', 'price_gap', true, 'k', '', '', '', null, null)"
+    )
+    marts.execute(
+        "insert into fct_unrated_usage values ('2026-01-01', null, 'unused', false, 'k', '', '', '', null, null)"
+    )
     marts.execute("insert into fct_invoices values ('rival', 'draft', '2026-01-01', 'missing_tax_rate')")
     assert all(ask(marts, tmp_path, name).passed for name in names())
+
+
+@pytest.mark.parametrize(
+    ("kind", "buyer", "passed"),
+    [
+        ("cost", "east", False),  # acme buys from east, so what east lacks is not on acme's bills either
+        ("cost", "acme", False),
+        ("cost", "other", True),  # another buyer of top's
+        ("cost", "former", True),  # sold to acme until the month before
+        ("recurring", "east", True),  # top's own plan for east: nobody sells that on
+    ],
+)
+def test_a_missing_rate_further_up_the_chain_holds_whoever_sells_the_cost_on(
+    marts: duckdb.DuckDBPyConnection, tmp_path: Path, kind: str, buyer: str, *, passed: bool
+) -> None:
+    """Fault 54. Fails when a seller can close a month whose cost has not reached it, or waits for others' cost."""
+    marts.execute(
+        "insert into staging.stg_catalog__agreements values ('a', 'top', 'east', '2025-01-01', '9999-12-31'),"
+        " ('b', 'east', 'acme', '2026-01-31', '9999-12-31'), ('c', 'former', 'acme', '2025-01-01', '2026-01-01'),"
+        " ('d', 'top', 'other', '2025-01-01', '9999-12-31'), ('e', 'top', 'former', '2025-01-01', '9999-12-31')"
+    )
+    marts.execute(
+        "insert into fct_unrated_usage values ('2026-01-01', 'top', 'missing_fx_rate', true, 'k', '', '', '', ?, ?)",
+        [kind, buyer],
+    )
+    assert ask(marts, tmp_path, "fx").passed is passed
 
 
 def test_a_bill_is_final_when_invoiced_or_when_its_grace_is_over(
