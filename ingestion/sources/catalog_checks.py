@@ -10,10 +10,10 @@ import polars as pl
 
 from ingestion.contracts import Contract
 from ingestion.deliveries import Refused
-from ingestion.sources.catalog_charges import check_charges
 from ingestion.sources.catalog_edges import check_edges
 from ingestion.sources.catalog_meters import check_meters
 from ingestion.sources.catalog_tiers import FOR_EVER, SINCE_EVER, check_tiers
+from ingestion.sources.catalog_values import check_values
 
 TIERS = {
     "charge_prices": ["charge_id", "dimension_value"],
@@ -24,7 +24,7 @@ NAMED_AT_MOST = 5  # pairs of rows a message names
 
 def check(rows: pl.DataFrame, contract: Contract, key: str) -> None:
     """Raises Refused, naming rows and remedy, where two rows hold for one thing on one day, edges form a circle,
-    tiers overlap, or a meter or a charge could measure or charge nothing."""
+    tiers overlap, or a meter, a charge, a price or a rate could measure or charge nothing."""
     groups = [[column.name for column in contract.columns if column.key]]
     groups += contract.properties.get("oneAtATime", [])
     for columns in filter(None, groups):
@@ -33,8 +33,7 @@ def check(rows: pl.DataFrame, contract: Contract, key: str) -> None:
         check_edges(rows, contract, key)
     if contract.table == "meters":
         check_meters(rows, contract, key)
-    if contract.table == "plan_charges":
-        check_charges(rows, contract, key)
+    check_values(rows, contract, key)
     if contract.table in TIERS:
         check_tiers(rows, contract, TIERS[contract.table], key)
 

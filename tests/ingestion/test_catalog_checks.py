@@ -135,6 +135,28 @@ def test_a_charge_that_could_charge_nothing_is_refused(terms: dict[str, Any], co
     )
 
 
+@pytest.mark.parametrize(
+    ("table", "good", "terms", "column", "remedy"),
+    [
+        ("price_rules", {"kind": "fixed", "value": 0}, {"value": None}, "value", "0 where it is free"),
+        ("price_rules", {"kind": "discount", "value": 1}, {"value": 10}, "value", "0.2 is 20 %"),
+        ("price_rules", {"kind": "pass_through", "value": None}, {"kind": "fixed"}, "value", "price of one unit"),
+        ("fx_rates", {"rate": 150}, {"rate": 0}, "rate", "above 0"),
+        ("fx_rates", {"rate": 150}, {"rate": -1}, "rate", "above 0"),
+    ],
+)
+def test_a_price_or_rate_that_would_charge_nothing_by_accident_is_refused(
+    table: str, good: dict[str, Any], terms: dict[str, Any], column: str, remedy: str
+) -> None:
+    """Faults 47, 54. Fails when a missing price is read as 0, ten per cent as ten times, or a rate turns signs."""
+    names = {"price_rules": ("rule_id", "sku"), "fx_rates": ("from_currency", "to_currency")}[table]
+    first, second = (good | dict.fromkeys(names, name) for name in ("AAA", "BBB"))
+    message = refused(table, [first, second | terms])
+    assert message.startswith(f"f.csv, row 2, column {column}: ")
+    assert remedy in message
+    assert refused(table, [first, second]) == ""
+
+
 def test_an_overlap_is_named_with_rows_and_remedy() -> None:
     """Fails when the message does not say which rows clash and what to do."""
     rows = [{"charge_id": "x", "valid_to": date(2026, 2, 1)}, {"charge_id": "x", "valid_from": date(2026, 1, 31)}]
