@@ -1,7 +1,7 @@
-"""The parsed dbt project of a home: parsed again where a file changed, and begun from what set-up parsed.
+"""The parsed dbt project of a home: parsed whole where a file changed, or taken from set-up where that parsed the same.
 
 Parsing everything costs 6 CPU-seconds, reading what was parsed 1.3. `python -m orchestration.parsing` parses the
-project of this installation once for all homes on it (`make setup` does); dbt itself tells what of that still stands.
+project of this installation once for all homes on it (`make setup` does).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 AT_SETUP = DBT_PROJECT / "target" / "at_setup"  # a home without lake or warehouse
 PARSED = "partial_parse.msgpack"  # dbt's name of it
+SEAL = "manifest.fingerprint"
 
 
 def parse_if_changed(settings: Settings) -> Path:
@@ -33,12 +34,12 @@ def parse_if_changed(settings: Settings) -> Path:
     Raises DbtFailed where the project does not parse.
     """
     target = settings.dbt_target_path
-    manifest, seal = target / "manifest.json", target / "manifest.fingerprint"
+    manifest, seal = target / "manifest.json", target / SEAL
     with _locked(settings):
         wanted = _fingerprint(settings)
         if not (manifest.exists() and seal.exists() and seal.read_text("utf-8") == wanted):
             seal.unlink(missing_ok=True)
-            _begin(target)
+            _begin(target, wanted)
             dbt_runner.parse(settings, wanted)
             seal.write_text(wanted, "utf-8")
     return manifest
@@ -46,12 +47,13 @@ def parse_if_changed(settings: Settings) -> Path:
 
 def parsed(settings: Settings) -> Manifest:
     """The project as dbt holds it; raises DbtFailed."""
+    parse_if_changed(settings)
     with _locked(settings):
         return dbt_runner.parsed(settings, _fingerprint(settings))
 
 
 def _fingerprint(settings: Settings) -> str:
-    """Changes when the project's files, dbt, or what its profile reads for parsing change."""
+    """Changes when the project's files, dbt, or what its profile reads for parsing change; the same for every home."""
     digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')} {settings.parsing_environment()}".encode())
     for path in project_files(DBT_PROJECT):
         status = path.stat()
@@ -59,11 +61,15 @@ def _fingerprint(settings: Settings) -> str:
     return digest.hexdigest()
 
 
-def _begin(target: Path) -> None:
-    """A home that never parsed begins with what set-up left; where that is of no use, dbt parses everything."""
-    prepared = AT_SETUP / target.name / PARSED
-    if prepared.exists() and not (target / PARSED).exists():
-        shutil.copyfile(prepared, target / PARSED)
+def _begin(target: Path, wanted: str) -> None:
+    """Leaves there what set-up parsed of the very same files, else nothing, so that dbt parses them all.
+
+    Not what an older parse left: where a test changed and its YAML did not, dbt loses the test's description.
+    """
+    prepared = AT_SETUP / target.name
+    (target / PARSED).unlink(missing_ok=True)
+    if target != prepared and (prepared / SEAL).exists() and (prepared / SEAL).read_text("utf-8") == wanted:
+        shutil.copyfile(prepared / PARSED, target / PARSED)
 
 
 @contextmanager

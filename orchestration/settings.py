@@ -126,18 +126,15 @@ class Settings(BaseSettings):
 
     def parsing_environment(self) -> dict[str, str]:
         """What the profile reads while dbt parses: nothing of this home or machine, so that any home can use it."""
-        given = self.dbt_environment()
-        return (
-            given
-            | {name: "" for name in given if name.startswith("METERHOUSE_S3_")}
-            | {
-                "METERHOUSE_WAREHOUSE": self.warehouse_path.name,  # relations bear the file's name
-                "METERHOUSE_THREADS": "1",
-                "METERHOUSE_MEMORY_LIMIT": "1GB",
-                "METERHOUSE_EXTENSIONS": "extensions",
-                "METERHOUSE_TEMP": "temp",
-            }
-        )
+        read = {
+            "METERHOUSE_WAREHOUSE": self.warehouse_path.name,  # relations bear the file's name
+            "METERHOUSE_THREADS": "1",
+            "METERHOUSE_MEMORY_LIMIT": "1GB",
+            "METERHOUSE_EXTENSIONS": "extensions",
+            "METERHOUSE_TEMP": "temp",
+        }
+        given = {name: value for name, value in self.dbt_environment().items() if name != "DBT_TARGET_PATH"}
+        return given | dict.fromkeys((name for name in given if name.startswith("METERHOUSE_S3_")), "") | read
 
 
 def get_settings() -> Settings:
