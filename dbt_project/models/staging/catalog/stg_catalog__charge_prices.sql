@@ -1,5 +1,6 @@
 -- The catalog's charge_prices as last delivered. An empty match column becomes ANY; an empty term its default, which for
--- the fee at zero is due under graduated and volume charges alone; an open validity its ends. A dynamic charge takes its amount from the events: without a row here, it has one without terms.
+-- the fee at zero is due under graduated and volume charges alone; an open validity its ends. A dynamic charge takes its
+-- amount from the events: without a row here, it has one without terms.
 with
 
 delivered as (

@@ -1,8 +1,9 @@
 -- The live days of a charge period cut where its price changes, each part with its edge, price version and rate. One
 -- row per part. The share that is billed is billed_days / period_days: days as they are, days of 30 to the month
--- (assume_30), or days of a year of 12 months of 30 days (strict_30_360), a charge period being whole months. A second policy (second) is the days' own, as
--- subscriptions change at midnight. Without proration a charge period has one price, the last that was valid in it. `reason` says why a
--- part cannot be priced; days between two versions are counted in unpriced_days.
+-- (assume_30), or days of a year of 12 months of 30 days (strict_30_360), a charge period being whole months. A second
+-- policy (second) is the days' own, as subscriptions change at midnight. Without proration a charge period has one price,
+-- the last that was valid in it. `reason` says why a part cannot be priced; days between two versions are counted in
+-- unpriced_days.
 with
 
 charge_periods as (
