@@ -18,7 +18,7 @@ hashed as (
         or service_name is null
         or charge_date is null
         or currency is null as lacks_a_part
-    from {{ ref('fct_account_costs') }}
+    from {{ in_run(ref('fct_account_costs')) }}
 ),
 
 suspected as (

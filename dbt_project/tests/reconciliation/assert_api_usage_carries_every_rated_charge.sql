@@ -14,11 +14,11 @@ api_charges as (
 
 sides as (
     select billing_period, currency, amount + upstream_amount as shown, 0 as charged
-    from {{ ref('fct_api_usage') }}
+    from {{ in_run(ref('fct_api_usage')) }}
     where currency is not null
     union all
     select billing_period, currency, 0 as shown, amount as charged
-    from {{ ref('fct_rated_charges') }}
+    from {{ in_run(ref('fct_rated_charges')) }}
     where charge_id in (select charge_id from api_charges)
 )
 

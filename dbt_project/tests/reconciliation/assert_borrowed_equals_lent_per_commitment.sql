@@ -16,7 +16,7 @@ shared as (
         sum(case component when 'lent' then amount else 0 end) as lent_amount,
         sum(case component when 'borrowed' then quantity else 0 end) as borrowed_quantity,
         sum(case component when 'lent' then quantity else 0 end) as lent_quantity
-    from {{ ref('fct_account_costs') }}
+    from {{ in_run(ref('fct_account_costs')) }}
     where
         (cost_view = 'effective' and component = 'borrowed')
         or (cost_view = 'owner' and component = 'lent')

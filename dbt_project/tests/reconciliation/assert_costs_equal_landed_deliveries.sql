@@ -11,7 +11,7 @@ totaled as (
         currency,
         sum(line_count) as line_count,
         sum(billed_cost) as billed_cost
-    from {{ ref('int_allocation__bill_totaled') }}
+    from {{ in_run(ref('int_allocation__bill_totaled')) }}
     group by all
 ),
 

@@ -9,8 +9,8 @@ bills_by_day as (
         account_costs.charge_date,
         account_costs.currency,
         {{ money('sum(account_costs.amount)') }} as amount
-    from {{ ref('fct_account_costs') }} as account_costs
-    inner join {{ ref('int_rating__payer_views') }} as payer_views
+    from {{ in_run(ref('fct_account_costs')) }} as account_costs
+    inner join {{ in_run(ref('int_rating__payer_views')) }} as payer_views
         on account_costs.billing_period = payer_views.billing_period
         and account_costs.payer_account_id = payer_views.payer_account_id
         and account_costs.vendor = payer_views.vendor
@@ -21,7 +21,7 @@ bills_by_day as (
             payer_account_id,
             vendor,
             max_by(root_party_id, segment_start) as party_id
-        from {{ ref('int_rating__costs_assigned') }}
+        from {{ in_run(ref('int_rating__costs_assigned')) }}
         where root_party_id is not null
         group by billing_period, payer_account_id, vendor
     ) as roots
@@ -34,10 +34,10 @@ bills_by_day as (
 due as (
     select billing_period, party_id, currency, amount from bills_by_day
     union all
-    select billing_period, buyer_id as party_id, currency, amount from {{ ref('fct_rated_charges') }}
+    select billing_period, buyer_id as party_id, currency, amount from {{ in_run(ref('fct_rated_charges')) }}
     where not is_vendor_edge
     union all
-    select billing_period, party_id, currency, -amount as amount from {{ ref('fct_daily_spend') }}
+    select billing_period, party_id, currency, -amount as amount from {{ in_run(ref('fct_daily_spend')) }}
     where scope = 'party'
 )
 

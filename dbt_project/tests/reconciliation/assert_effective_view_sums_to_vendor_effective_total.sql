@@ -5,14 +5,14 @@ with
 
 viewed as (
     select billing_period, payer_account_id, currency, sum(amount) as amount
-    from {{ ref('fct_account_costs') }}
+    from {{ in_run(ref('fct_account_costs')) }}
     where cost_view = 'effective'
     group by all
 ),
 
 totaled as (
     select billing_period, payer_account_id, currency, sum(effective_cost) as effective_cost
-    from {{ ref('int_allocation__bill_totaled') }}
+    from {{ in_run(ref('int_allocation__bill_totaled')) }}
     group by all
 )
 

@@ -4,21 +4,21 @@
 with
 
 costs as (
-    select * from {{ ref('int_rating__costs_assigned') }}
+    select * from {{ in_run(ref('int_rating__costs_assigned')) }}
 ),
 
 first_steps as (
-    select * from {{ ref('int_rating__chain_steps') }}
+    select * from {{ in_run(ref('int_rating__chain_steps')) }}
     where depth = 1 and is_resold and fx_rate is not null
 ),
 
 charges as (
-    select * from {{ ref('fct_rated_charges') }}
+    select * from {{ in_run(ref('fct_rated_charges')) }}
     where not is_vendor_edge
 ),
 
 margins as (
-    select * from {{ ref('fct_margin') }}
+    select * from {{ in_run(ref('fct_margin')) }}
 ),
 
 sides as (

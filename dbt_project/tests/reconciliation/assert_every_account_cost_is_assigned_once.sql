@@ -4,10 +4,10 @@ with
 
 sides as (
     select billing_period, payer_account_id, cost_view, currency, amount
-    from {{ ref('fct_account_costs') }}
+    from {{ in_run(ref('fct_account_costs')) }}
     union all
     select billing_period, payer_account_id, cost_view, currency, -vendor_amount as amount
-    from {{ ref('int_rating__costs_assigned') }}
+    from {{ in_run(ref('int_rating__costs_assigned')) }}
 )
 
 select

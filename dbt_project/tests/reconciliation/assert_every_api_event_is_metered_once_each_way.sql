@@ -14,19 +14,25 @@ meters as (
 ),
 
 events as (
-    select * from {{ ref('stg_wso2__events') }}
+    select * from {{ in_run(ref('stg_wso2__events')) }}
     where
         occurred_at >= {{ dbt.dateadd('hour', 12, 'cast(billing_period as timestamp)') }}
         and occurred_at < {{ dbt.dateadd('hour', -14, 'cast(' ~ add_months('billing_period', 1) ~ ' as timestamp)') }}
 ),
 
 metered as (
-    select * from {{ ref('int_metering__events_metered') }}
+    select * from {{ in_run(ref('int_metering__events_metered')) }}
+    where meter_id in (select meter_id from meters)
+),
+
+-- An event near a month's edge may stand in the month beside it too.
+metered_nearby as (
+    select * from {{ in_run(ref('int_metering__events_metered'), months_around=1) }}
     where meter_id in (select meter_id from meters)
 ),
 
 months as (
-    select billing_period from {{ ref('fct_api_usage') }}
+    select billing_period from {{ in_run(ref('fct_api_usage')) }}
     union
     select billing_period from metered
 ),
@@ -60,7 +66,7 @@ counted_twice as (
         meter_id,
         max(billing_period) as billing_period,
         count(*) as events
-    from metered
+    from metered_nearby
     where api_id is not null
     group by meter_id, record_id
     having count(*) > 1

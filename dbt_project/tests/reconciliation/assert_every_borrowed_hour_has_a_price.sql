@@ -22,7 +22,7 @@ select
     sum(quantity) as quantity,
     sum(effective_cost) as effective_cost,
     currency
-from {{ ref('int_allocation__commitments_borrowed') }} as borrowed
+from {{ in_run(ref('int_allocation__commitments_borrowed')) }} as borrowed
 where
     lines_without_price > 0
     and exists (

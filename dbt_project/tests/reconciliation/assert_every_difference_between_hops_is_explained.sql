@@ -10,5 +10,5 @@ select
     difference,
     explanation,
     unexplained
-from {{ ref('fct_reconciliation') }}
+from {{ in_run(ref('fct_reconciliation')) }}
 where unexplained <> 0

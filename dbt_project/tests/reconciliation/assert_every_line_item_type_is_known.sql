@@ -15,7 +15,7 @@ select
     sum(totaled.line_count) as line_count,
     sum(totaled.billed_cost) as billed_cost,
     totaled.currency
-from {{ ref('int_allocation__bill_totaled') }} as totaled
+from {{ in_run(ref('int_allocation__bill_totaled')) }} as totaled
 left join {{ ref('aws_line_item_types') }} as types
     on totaled.line_item_type = types.line_item_type
 where types.line_item_type is null

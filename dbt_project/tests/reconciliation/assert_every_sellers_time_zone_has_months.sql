@@ -4,7 +4,7 @@
 with
 
 resources as (
-    select * from {{ ref('int_metering__resources_owned') }}
+    select * from {{ in_run(ref('int_metering__resources_owned')) }}
 )
 
 select distinct

@@ -6,11 +6,11 @@
 with
 
 rules as (
-    select * from {{ ref('int_allocation__sharing_rules') }}
+    select * from {{ in_run(ref('int_allocation__sharing_rules')) }}
 ),
 
 weights as (
-    select * from {{ ref('int_allocation__sharing_weights') }}
+    select * from {{ in_run(ref('int_allocation__sharing_weights')) }}
 ),
 
 weighed as (

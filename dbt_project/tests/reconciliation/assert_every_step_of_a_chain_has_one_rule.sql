@@ -5,6 +5,6 @@ select
     cost_id,
     depth,
     count(*) as number_of_rows
-from {{ ref('int_rating__chain_steps') }}
+from {{ in_run(ref('int_rating__chain_steps')) }}
 group by billing_period, cost_id, depth
 having count(*) > 1

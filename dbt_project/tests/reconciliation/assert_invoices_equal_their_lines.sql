@@ -6,7 +6,7 @@ line_sums as (
     select
         invoice_id,
         sum(amount) as amount
-    from {{ ref('fct_invoice_lines') }}
+    from {{ in_run(ref('fct_invoice_lines')) }}
     group by invoice_id
 )
 
@@ -15,7 +15,7 @@ select
     invoices.net_amount,
     line_sums.amount as line_amount,
     invoices.total_amount
-from {{ ref('fct_invoices') }} as invoices
+from {{ in_run(ref('fct_invoices')) }} as invoices
 full outer join line_sums on invoices.invoice_id = line_sums.invoice_id
 where
     invoices.net_amount is distinct from line_sums.amount

@@ -6,14 +6,14 @@ with
 
 viewed as (
     select billing_period, payer_account_id, sum(line_count) as line_count
-    from {{ ref('fct_account_costs') }}
+    from {{ in_run(ref('fct_account_costs')) }}
     where cost_view = 'billed'
     group by all
 ),
 
 totaled as (
     select billing_period, payer_account_id, sum(line_count) as line_count
-    from {{ ref('int_allocation__bill_totaled') }}
+    from {{ in_run(ref('int_allocation__bill_totaled')) }}
     group by all
 ),
 

@@ -4,19 +4,19 @@
 with
 
 quarter_hours as (
-    select * from {{ ref('int_metering__quarter_hours') }}
+    select * from {{ in_run(ref('int_metering__quarter_hours')) }}
 ),
 
 usage_dated as (
-    select * from {{ ref('int_metering__usage_dated') }}
+    select * from {{ in_run(ref('int_metering__usage_dated')) }}
 ),
 
 series_metered as (
-    select * from {{ ref('int_metering__series_metered') }}
+    select * from {{ in_run(ref('int_metering__series_metered')) }}
 ),
 
 resources as (
-    select * from {{ ref('int_metering__resources_owned') }}
+    select * from {{ in_run(ref('int_metering__resources_owned')) }}
 ),
 
 sources_elsewhere as (

@@ -9,7 +9,7 @@
 with
 
 events as (
-    select * from {{ ref('stg_cloudevents__events') }}
+    select * from {{ in_run(ref('stg_cloudevents__events')) }}
 ),
 
 repeated as (

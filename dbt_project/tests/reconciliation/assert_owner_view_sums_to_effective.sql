@@ -12,7 +12,7 @@ viewed as (
         sum(case cost_view when 'owner' then amount else 0 end) as owner_amount,
         sum(case cost_view when 'effective' then quantity else 0 end) as effective_quantity,
         sum(case cost_view when 'owner' then quantity else 0 end) as owner_quantity
-    from {{ ref('fct_account_costs') }}
+    from {{ in_run(ref('fct_account_costs')) }}
     group by all
 )
 

@@ -18,6 +18,6 @@ select
     charge_period_start,
     commitment_id,
     count(*) as number_of_rows
-from {{ ref('fct_rated_charges') }}
+from {{ in_run(ref('fct_rated_charges')) }}
 group by all
 having count(*) > 1

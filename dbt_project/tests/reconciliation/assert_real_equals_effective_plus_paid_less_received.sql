@@ -8,14 +8,14 @@ sides as (
     select
         billing_period, payer_account_id, sub_account_id as account_id, currency,
         case cost_view when 'real' then amount else -amount end as amount
-    from {{ ref('fct_account_costs') }}
+    from {{ in_run(ref('fct_account_costs')) }}
     where cost_view in ('effective', 'real')
     union all
     select billing_period, payer_account_id, from_account_id as account_id, currency, -amount as amount
-    from {{ ref('fct_sharing_settlement') }}
+    from {{ in_run(ref('fct_sharing_settlement')) }}
     union all
     select billing_period, payer_account_id, to_account_id as account_id, currency, amount
-    from {{ ref('fct_sharing_settlement') }}
+    from {{ in_run(ref('fct_sharing_settlement')) }}
 )
 
 select billing_period, payer_account_id, account_id, currency, sum(amount) as difference

@@ -6,7 +6,7 @@ select
     payer_account_id,
     currency,
     sum(case cost_view when 'real' then amount else -amount end) as difference
-from {{ ref('fct_account_costs') }}
+from {{ in_run(ref('fct_account_costs')) }}
 where cost_view in ('effective', 'real')
 group by all
 having sum(case cost_view when 'real' then amount else -amount end) <> 0

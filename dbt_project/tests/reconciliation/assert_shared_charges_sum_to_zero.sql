@@ -12,7 +12,7 @@ select
     cost_view,
     currency,
     sum(amount) as difference
-from {{ ref('fct_account_costs') }}
+from {{ in_run(ref('fct_account_costs')) }}
 where component = 'shared'
 group by all
 having sum(amount) <> 0 or cost_view = 'billed'

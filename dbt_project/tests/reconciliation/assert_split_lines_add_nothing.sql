@@ -4,5 +4,5 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_account_costs'}}}) }}
 
 select billing_period, delivery_id, payer_account_id, line_item_type, split_line_count, split_billed_cost, currency
-from {{ ref('int_allocation__bill_totaled') }}
+from {{ in_run(ref('int_allocation__bill_totaled')) }}
 where split_billed_cost <> 0

@@ -9,15 +9,15 @@ sides as (
     select
         billing_period, payer_account_id, currency,
         case cost_view when 'standalone' then amount else -amount end as amount
-    from {{ ref('fct_account_costs') }}
+    from {{ in_run(ref('fct_account_costs')) }}
     where cost_view in ('effective', 'standalone')
     union all
     select billing_period, payer_account_id, currency, -on_demand_cost as amount
-    from {{ ref('int_allocation__commitments_borrowed') }}
+    from {{ in_run(ref('int_allocation__commitments_borrowed')) }}
     where is_across_customers
     union all
     select billing_period, payer_account_id, currency, effective_amount - standalone_amount as amount
-    from {{ ref('int_allocation__tiers_rerated') }}
+    from {{ in_run(ref('int_allocation__tiers_rerated')) }}
 )
 
 select billing_period, payer_account_id, currency, sum(amount) as difference

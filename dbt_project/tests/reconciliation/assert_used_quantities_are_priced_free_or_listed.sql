@@ -9,14 +9,14 @@ usage_charges as (
 
 sides as (
     select billing_period, subscription_id, charge_id, quantity
-    from {{ ref('int_rating__usage_accumulated') }}
+    from {{ in_run(ref('int_rating__usage_accumulated')) }}
     union all
     select billing_period, subscription_id, charge_id, -quantity as quantity
-    from {{ ref('fct_rated_charges') }}
+    from {{ in_run(ref('fct_rated_charges')) }}
     where component in ('usage', 'included', 'free') and charge_id in (select charge_id from usage_charges)
     union all
     select billing_period, subscription_id, charge_id, -quantity as quantity
-    from {{ ref('fct_unrated_usage') }}
+    from {{ in_run(ref('fct_unrated_usage')) }}
     where kind = 'usage' and reason = 'price_gap' and meter_id is null
 ),
 

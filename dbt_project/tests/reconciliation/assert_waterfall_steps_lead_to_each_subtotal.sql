@@ -15,7 +15,7 @@ walked as (
         sum(
             case when step = 'effective' or (step_number = 5) then amount when step = 'real' then -amount end
         ) as left_before_real
-    from {{ ref('fct_account_waterfall') }}
+    from {{ in_run(ref('fct_account_waterfall')) }}
     group by all
 )
 
