@@ -30,6 +30,7 @@ from orchestration.console import (
     reading,
     text_of,
 )
+from orchestration.garbage import collect_rarely
 from orchestration.locks import Busy
 from orchestration.periods import BadSetting, month_of
 from orchestration.settings import PROJECT_ROOT, override, wants_traceback
@@ -219,6 +220,7 @@ def exit_with(command: Callable[[], int | None]) -> None:
 
 def main() -> None:
     """The console script."""
+    collect_rarely()
     exit_with(application)
 
 

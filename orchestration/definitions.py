@@ -4,7 +4,10 @@ from pathlib import Path
 
 from dagster import Definitions, definitions, load_from_defs_folder
 
+from orchestration.garbage import collect_rarely
+
 
 @definitions
 def defs() -> Definitions:
+    collect_rarely()  # a run from the UI starts here
     return load_from_defs_folder(path_within_project=Path(__file__).parent)
