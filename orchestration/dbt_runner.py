@@ -67,9 +67,11 @@ def parse(settings: Settings, fingerprint: str) -> Manifest:
     """Parses what changed since the last time and keeps the result; raises DbtFailed. `parsing.py`: one at a time."""
     from dbt.cli.main import dbtRunner
 
+    from orchestration.dbt_events import told
+
     errors: list[str] = []
     runner = dbtRunner(callbacks=[lambda event: _note_error(event, errors)])
-    with _environment(settings.parsing_environment()):
+    with _environment(settings.parsing_environment()), told():
         result = runner.invoke(_arguments(settings, ["--log-level", "none", "parse"], settings.dbt_target_path))
     if not result.success:
         raise DbtFailed(f"dbt cannot parse {DBT_PROJECT.name}:\n{_message(result, errors)}")
@@ -120,6 +122,8 @@ def run(settings: Settings, manifest: Manifest, words: Sequence[str], folder: Pa
     from dbt.cli.main import dbtRunner
     from dbt_common.events.functions import msg_to_dict
 
+    from orchestration.dbt_events import told
+
     command = _arguments(settings, ["--no-write-json", *words], folder)
     events: list[dict[str, Any]] = []
     errors: list[str] = []
@@ -134,7 +138,7 @@ def run(settings: Settings, manifest: Manifest, words: Sequence[str], folder: Pa
 
     def invoke() -> None:
         try:
-            with _environment(settings.dbt_environment()):
+            with _environment(settings.dbt_environment()), told():
                 ended.append(dbtRunner(manifest=manifest, callbacks=[heard]).invoke(command))
         finally:
             over.set()
