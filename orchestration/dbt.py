@@ -41,6 +41,7 @@ MARTS_OWNER = "team:metering-and-billing"
 # What the tests say that dbt (and tests/generic) have for any column.
 TESTS_OF_COLUMNS = {
     "not_null": "No row lacks its {column_name}.",
+    "no_nulls": "No row lacks one of {columns}.",
     "unique": "No two rows have the same {column_name}.",
     "unique_key": "No two rows share {columns}.",
     "accepted_values": "Every {column_name} is one of {values}.",
