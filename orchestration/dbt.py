@@ -230,7 +230,7 @@ def marts(settings: Settings) -> Exported:
         if node["resource_type"] == "model" and layer(node) == "marts":
             meta = node["config"].get("meta", {})
             columns = (tuple(meta.get(name, ())) for name in ("export_without", "row_key"))
-            mart = Mart(node["schema"], node["alias"], has_month(node), *columns)
+            mart = Mart(node["schema"], node["alias"], has_month(node), *columns, meta.get("stored_in_order", False))
             same = found.monthly if identifier in monthly else found.reference
             (found.lines if is_line_level(node) else same).append(mart)
     return found

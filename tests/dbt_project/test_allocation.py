@@ -95,6 +95,25 @@ def test_every_account_view_and_component_equals_the_reference_to_the_last_decim
 
 
 @pytest.mark.dbt
+def test_account_costs_stand_in_the_order_of_their_key(generated):
+    """Fails when a month's rows are stored in another order than their key's: the export takes them as they stand.
+    January is made first, February beside it."""
+    warehouse, _, _ = generated
+    key = """payer_account_id, sub_account_id, assigned_by, service_name, sku_id, charge_category, component,
+        commitment_discount_id, charge_date, pricing_unit, currency, origin_account_id, origin_assigned_by,
+        allocation_rule_id, seen_in"""
+    for month in (JANUARY, FEBRUARY):
+        stored, ordered = (
+            warehouse.rows(
+                f"select {key} from intermediate.int_allocation__costs_seen"
+                f" where billing_period = '{month}' order by {by}"
+            )
+            for by in ("rowid", key)
+        )
+        assert stored == ordered and len(stored) > 1000
+
+
+@pytest.mark.dbt
 def test_the_order_of_the_rows_decides_nothing(generated):
     """Fails when a shuffled delivery of the same lines gives other costs (fault 2)."""
     warehouse, _, _ = generated

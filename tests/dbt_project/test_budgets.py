@@ -158,9 +158,9 @@ def warehouse(scratch_warehouse, worlds, charges):
         )
         cloud, plans = charges
         connection.executemany(
-            "insert into fct_account_costs (billing_period, charge_date, payer_account_id, sub_account_id, vendor,"
-            " service_name, sku_id, charge_category, cost_view, amount, currency)"
-            " values (?, ?, 'payer', ?, 'aws', 'EC2', 'sku', 'Usage', ?, ?, 'USD')",
+            "insert into intermediate.int_allocation__costs_seen (billing_period, charge_date, payer_account_id,"
+            " sub_account_id, service_name, sku_id, charge_category, seen_in, amount, currency)"
+            " values (?, ?, 'payer', ?, 'EC2', 'sku', 'Usage', ?, ?, 'USD')",
             [
                 (JANUARY, day, account, view, cost if view == "effective" else Decimal(1))
                 for _, account, _, _, _, costs in cloud

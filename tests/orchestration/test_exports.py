@@ -60,6 +60,28 @@ def test_lines_made_from_the_same_are_not_written_again(connection: duckdb.DuckD
     assert export(connection, LINES, MONTH, tmp_path, "restated-code") == 1000
 
 
+def test_rows_that_stand_in_order_give_equal_bytes_unsorted(tmp_path: Path) -> None:
+    """Invariant 3. Fails when the size of other months, the number of threads or the sides of a join show in the file,
+    or the export leaves its settings behind."""
+    connection = duckdb.connect()
+    mart = Mart("main", "fct_seen", monthly=True, in_order=True)
+    written = []
+    for other_rows, threads in ((1, 1), (200_001, 4)):
+        connection.execute(f"set threads = {threads}; set preserve_insertion_order = false")
+        connection.execute(
+            "create or replace table seen as select date '2026-02-01' as billing_period, range as n, 'both' as seen_in"
+            f" from range({other_rows}); insert into seen select date '2026-01-01', hash(range) % 1000,"
+            " if(range % 3 = 0, 'both', 'one') from range(300000) order by all;"
+            " create or replace view fct_seen as select billing_period, n, shown from seen"
+            " inner join (values ('both', 'a'), ('both', 'b'), ('one', 'a')) as views (seen_in, shown) using (seen_in)"
+        )
+        assert export(connection, mart, MONTH, tmp_path) == 400_000
+        written.append((tmp_path / "fct_seen" / "2026-01.parquet").read_bytes())
+        settings = "select current_setting('threads'), current_setting('preserve_insertion_order')"
+        assert connection.execute(settings).fetchone() == (threads, False)
+    assert written[0] == written[1]
+
+
 FULL = """
 import resource, sys
 from datetime import date

@@ -111,7 +111,8 @@ def rows_apart(one: Path, other: Path) -> int:
         connection.execute(f"attach '{one}' as one (read_only); attach '{other}' as other (read_only)")
         tables = connection.execute(
             "select table_name from duckdb_tables() where database_name = 'one' and schema_name = 'main'"
-            " and (table_name like 'fct_%' or table_name like 'dim_%') order by 1"
+            " and (table_name like 'fct_%' or table_name like 'dim_%')"
+            " union all select 'fct_account_costs' order by 1"  # a view; others read the lake, or what is compared here
         ).fetchall()
         assert tables
         for (table,) in tables:

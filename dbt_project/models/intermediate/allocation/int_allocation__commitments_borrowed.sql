@@ -28,16 +28,18 @@ borrowed as (
         payer_account_id,
         usage_account_id as from_account_id,
         owner_account_id as to_account_id,
-        mechanism,
         commitment_discount_id,
         service_name,
         sku_id,
         charge_date,
         pricing_unit,
         currency,
+        min(mechanism) as mechanism,
+        {{ vendor_amount('sum(billed_cost)') }} as billed_cost,
         {{ vendor_amount('sum(on_demand_cost)') }} as on_demand_cost,
         {{ vendor_amount('sum(effective_cost)') }} as effective_cost,
         {{ vendor_amount('sum(list_cost)') }} as list_cost,
+        cast(sum(billed_quantity) as decimal(38, 18)) as billed_quantity,
         cast(sum(effective_quantity) as decimal(38, 18)) as quantity,
         cast(sum(lines_without_list_cost) as bigint) as lines_without_list_cost,
         cast(sum(lines_without_price) as bigint) as lines_without_price,
@@ -51,6 +53,11 @@ termed as (
     select
         borrowed.*,
         coalesce(terms.sharing_benefit, 'owner') as sharing_benefit,
+        -- Nobody pays itself, and what is spread over all accounts is settled apart.
+        case coalesce(terms.sharing_benefit, 'owner')
+            when 'owner' then borrowed.to_account_id
+            when 'payer' then nullif(borrowed.payer_account_id, borrowed.from_account_id)
+        end as owed_to_account_id,
         coalesce(borrowers.party_id, 'account ' || borrowed.from_account_id) as from_customer_id,
         coalesce(lenders.party_id, 'account ' || borrowed.to_account_id) as to_customer_id,
         from_customer_id <> to_customer_id as is_across_customers

@@ -16,6 +16,11 @@ repriced as (
     select * from {{ ref('int_allocation__costs_repriced') }}
 ),
 
+borrowed as (
+    select * from {{ ref('int_allocation__commitments_borrowed') }}
+    where is_across_customers
+),
+
 transfers as (
     select * from {{ ref('int_allocation__transfers') }}
 ),
@@ -52,9 +57,17 @@ amounts as (
     from groups
     union all
 {%- endfor %}
-    select billing_period, payer_account_id, sub_account_id as account_id, currency, cost_view, amount
+    select billing_period, payer_account_id, sub_account_id as account_id, currency, 'standalone' as cost_view, amount
     from repriced
-    where cost_view = 'standalone'
+    union all
+    select
+        billing_period,
+        payer_account_id,
+        from_account_id as account_id,
+        currency,
+        'standalone' as cost_view,
+        -effective_cost as amount
+    from borrowed
     union all
     select billing_period, payer_account_id, from_account_id as account_id, currency, 'real' as cost_view, amount
     from transfers

@@ -5,7 +5,7 @@ with
 
 borrowed as (
     select * from {{ ref('int_allocation__commitments_borrowed') }}
-    where sharing_benefit <> 'pro_rata'
+    where owed_to_account_id is not null
 ),
 
 spread as (
@@ -26,7 +26,7 @@ owed as (
         billing_period,
         payer_account_id,
         from_account_id,
-        case sharing_benefit when 'payer' then payer_account_id else to_account_id end as to_account_id,
+        owed_to_account_id as to_account_id,
         mechanism,
         commitment_discount_id,
         service_name,
@@ -78,7 +78,6 @@ tiered as (
 
 transfers as (
     select * from owed
-    where from_account_id <> to_account_id
     union all
     select * from balanced
     union all
