@@ -36,14 +36,17 @@
 {%- endmaterialization %}
 
 
-{#- Fails where the query's columns and the table's differ in name or type. -#}
+{#- Fails where the query's columns and the table's differ in name or type. The query stands in it once: DuckDB binds it as
+    often as it is written, 8 ms each. -#}
 {% macro assert_columns_stand(relation, query) -%}
-    {%- set computed -%} select column_name, column_type from (describe select * from ({{ query }}) as computed) {%- endset -%}
-    {%- set kept -%} select column_name, column_type from (describe {{ relation }}) {%- endset -%}
     {%- set differing = run_query(
-        "select string_agg(difference, ', ') as differing from ("
-        ~ "select column_name || ' ' || column_type || ' is new' as difference from (" ~ computed ~ " except " ~ kept ~ ")"
-        ~ " union all select column_name || ' ' || column_type || ' is gone' from (" ~ kept ~ " except " ~ computed ~ "))"
+        "select string_agg(coalesce("
+        ~ "computed.column_name || ' ' || computed.column_type || ' is new',"
+        ~ " kept.column_name || ' ' || kept.column_type || ' is gone'), ', ')"
+        ~ " from (describe select * from (" ~ query ~ ") as rows_of_it) as computed"
+        ~ " full join (describe " ~ relation ~ ") as kept"
+        ~ " on computed.column_name = kept.column_name and computed.column_type = kept.column_type"
+        ~ " where computed.column_name is null or kept.column_name is null"
     )[0][0] -%}
     {%- if differing -%}
         {%- do exceptions.raise_compiler_error(
