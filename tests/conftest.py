@@ -15,6 +15,7 @@ from hypothesis import settings
 from ingestion.lake import Lake
 from ingestion.storage import Storage, open_storage
 from tests.browser import need_chromium
+from tests.order import Begun, order
 
 # Elsewhere each run tries other examples; there the same ones every time, so that a change is judged by itself alone.
 settings.register_profile("ci", derandomize=True, print_blob=True)
@@ -24,13 +25,18 @@ if os.environ.get("CI"):
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest single test first: begun in its turn, one of two workers waited seven minutes for it at the end (and
-    `--no-loadscope-reorder`, or xdist begins with what has most tests).
+    """What takes longest first (and `--no-loadscope-reorder`, or xdist begins with what has most tests).
     Tests of a file that start dbt stay together: apart, each worker built the warehouse that they share."""
     for item in items:
         if item.get_closest_marker("dbt") and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.relative_to(item.config.rootpath).as_posix()))
-    items.sort(key=lambda item: "snowflake" not in item.path.parent.name)
+    items[:] = [items[place] for place in order([_begun(item) for item in items])]
+
+
+def _begun(item: pytest.Item) -> Begun:
+    marked = item.get_closest_marker("xdist_group")
+    group = marked.args[0] if marked else f"{item.path} apart"
+    return Begun(group, item.get_closest_marker("slow") is not None, "snowflake" in item.path.parent.name)
 
 
 @pytest.hookimpl(tryfirst=True)

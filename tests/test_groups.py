@@ -1,10 +1,13 @@
-"""What `make test` leans on: tests that share a world are one worker's, so that the world is built once."""
+"""What `make test` leans on: tests that share a world are one worker's, so that the world is built once, and what takes
+longest begins first."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.order import Begun, order
 
 GROUPED = """
 import os
@@ -27,3 +30,15 @@ def test_the_tests_of_a_group_are_run_by_one_worker(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     workers = (tmp_path / "workers").read_text("utf-8").split()
     assert len(workers) == 8 and len(set(workers)) == 1
+
+
+def test_what_takes_longest_begins_first_and_groups_stay_together() -> None:
+    """Fails when a world of many slow tests begins late, or is begun twice because another came between."""
+    quick, small, world, other = (Begun(name, True, False) for name in ("quick", "small", "world", "other"))
+    quick = quick._replace(is_slow=False)
+    longest = Begun("engines", True, True)
+    begun = [quick, world, small, other, quick, world, longest, other]
+    assert [begun[place].group for place in order(begun)] == [
+        *("engines", "world", "world", "other", "other", "small", "quick", "quick")
+    ]
+    assert [place for place in order(begun) if begun[place].group == "world"] == [1, 5], "its own order stays"
