@@ -251,7 +251,8 @@ settlements as (
     group by all
 ),
 
-kept as (
+-- Written down, because it is sorted below and may be larger than memory.
+kept as {{ written_down() }} (
     select
         billing_period, payer_account_id, sub_account_id, service_name, sku_id, charge_date, charge_category, component,
         commitment_discount_id, pricing_unit, currency, seen_in, quantity, list_cost, amount, line_count, is_upper_bound,
