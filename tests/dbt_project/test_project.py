@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -96,6 +97,19 @@ def test_outbound_contracts_are_those_of_the_marts(manifest: dict[str, Any]) -> 
     """Fails when `make contracts` was not run after a mart changed."""
     written = {path.name: path.read_text("utf-8") for path in (CONTRACTS / "outbound").glob("*.odcs.yaml")}
     assert written == outbound_contracts(manifest)
+
+
+def test_a_line_type_that_is_used_in_one_view_is_usage_and_used_in_all() -> None:
+    """Fails when a type of the seed would be borrowed in one cost view and on demand in another: account costs tell
+    what is used by `effective_component` alone (int_allocation__costs_seen)."""
+    components = ("billed_component", "effective_component", "owner_component")
+    with (PROJECT / "seeds" / "aws_line_item_types.csv").open(newline="", encoding="utf-8") as seed:
+        types = list(csv.DictReader(seed))
+    used = [row for row in types if "used" in (row[component] for component in components)]
+    assert len(used) >= 3
+    assert {(row["charge_category"], *(row[component] for component in components)) for row in used} == {
+        ("Usage", "used", "used", "used")
+    }
 
 
 def test_every_contract_is_valid_odcs() -> None:

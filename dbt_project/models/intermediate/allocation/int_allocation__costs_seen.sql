@@ -99,8 +99,9 @@ alike as (
     where side = 'billed' or not is_billed_alike
 ),
 
--- Covered usage and its negations meet before this. `real` is what the borrower then owes; what is borrowed from another
--- customer is not seen in `standalone`.
+-- Covered usage and its negations meet before this. A type that is `used` in one view is so in all, and is usage (a test
+-- looks at the seed). `real` is what the borrower then owes; what is borrowed from another customer is not seen in
+-- `standalone`.
 borrowed_seen as (
     select
         borrowed.*,

@@ -60,6 +60,7 @@ amounts as (
     select billing_period, payer_account_id, sub_account_id as account_id, currency, 'standalone' as cost_view, amount
     from repriced
     union all
+    -- What is borrowed from another customer is not seen in `standalone`: `repriced` has what stands for it.
     select
         billing_period,
         payer_account_id,
