@@ -30,6 +30,7 @@ class EventLog(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str) -> None:
         self._engines: dict[str, Engine] = {}
+        self._tables: set[str] = set()
         super().__init__(base_dir)
 
     def _engine(self, shard: str) -> Engine:
@@ -52,6 +53,12 @@ class EventLog(SqliteEventLogStorage):
                 self._initialized_dbs.add(shard)
             with engine.begin() as connection:
                 yield connection
+
+    def has_table(self, table_name: str) -> bool:
+        """Dagster asks with each event, by a new engine: once there, a table stays, so it is asked for no more."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
 
 class Storage(DagsterSqliteStorage):

@@ -47,3 +47,17 @@ def test_few_files_stay_open(instance: dg.DagsterInstance) -> None:
     for _ in range(KEPT_OPEN + 2):
         dg.materialize([number], instance=instance)
     assert len(instance.event_log_storage._engines) <= KEPT_OPEN
+
+
+def test_a_table_that_is_there_is_asked_for_once(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails when each event makes an engine to look for a table, or a table that was not there is taken for there."""
+    asked: list[str] = []
+    original = SqliteEventLogStorage.has_table
+    monkeypatch.setattr(
+        SqliteEventLogStorage, "has_table", lambda storage, name: asked.append(name) or original(storage, name)
+    )
+    for _ in range(3):
+        dg.materialize([number], instance=instance)
+    assert asked and len(asked) == len(set(asked))
+    assert [instance.event_log_storage.has_table("no_such") for _ in range(2)] == [False, False]
+    assert asked.count("no_such") == 2
