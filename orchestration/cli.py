@@ -62,6 +62,7 @@ def run(period: Periods = None, inbox: Inbox = None, home: Home = None, as_json:
             {
                 "landings": {name: asdict(landing) for name, landing in report.landings.items()},
                 "outcomes": [asdict(outcome) for outcome in report.outcomes],
+                "never_made": report.never_made,
                 "exit_code": report.exit_code,
             }
         )
@@ -99,6 +100,12 @@ def say(report: Any) -> None:
                 output.print("  See the check in the UI (make ui); repair the input or the catalog, then run again.")
             else:
                 output.print(escape(outcome.reason), style="red")
+    if report.never_made:
+        output.print(
+            f"{', '.join(report.never_made)}: deliveries are there, marts were never made. What looks back (amounts of "
+            "a quarter or a year, prepaid balances, corrections) takes these months for empty; to make them: "
+            f"meterhouse run {' '.join(f'--period {period}' for period in report.never_made)}"
+        )
 
 
 def show_invoices(found: Sequence[dict[str, Any]]) -> None:

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ingestion import inbox as inboxes
 from ingestion.lake import Lake
 from ingestion.landing import LandingReport, land
 from ingestion.storage import open_storage
 from orchestration import period_state, tables, warehouse
 from orchestration.home import prepare_home
 from orchestration.locks import locked
-from orchestration.periods import BadSetting, known_period
+from orchestration.periods import BadSetting, known_period, period_of
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Outcome:
 class RunReport:
     landings: dict[str, LandingReport]  # by feed, or feed and period
     outcomes: list[Outcome]
+    never_made: list[str] = field(default_factory=list)  # earlier months that have deliveries and no marts
 
     @property
     def failed(self) -> list[Outcome]:
@@ -75,7 +77,18 @@ def run(settings: Settings, periods: Iterable[str], tell: Tell = lambda text: No
         planned = plan(lake.inputs_hash, wanted, states)
         if all(reason == "" for reason in planned.values()):
             return RunReport(landings, [Outcome(period, "unchanged", "nothing changed") for period in planned])
-        return RunReport(landings, materialised(settings, planned, tell))
+        report = RunReport(landings, materialised(settings, planned, tell))
+        if "new" in planned.values():
+            report.never_made = never_made_before(settings, lake, wanted[-1], {*states, *planned})
+        return report
+
+
+def never_made_before(settings: Settings, lake: Lake, last: str, made: set[str]) -> list[str]:
+    """Months before the last that have rows in the lake or bills in the inbox, and are not among those made."""
+    bills = inboxes.find("aws_cur", open_storage(settings.inbox_uri), None, lake.terms())
+    known = {found.period for found in bills if found.period}
+    known |= {period_of(total["billing_period"]) for total in lake.totals() if total["billing_period"]}
+    return sorted(period for period in known - made if settings.first_period <= period < last)
 
 
 def states_of(settings: Settings) -> dict[str, period_state.Done]:

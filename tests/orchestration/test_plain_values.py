@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ingestion.lake import Lake
+from ingestion.landing import land
+from ingestion.storage import open_storage
 from orchestration.landed import landed_of
 from orchestration.period_state import Done, earlier_hash
-from orchestration.run import plan
+from orchestration.run import never_made_before, plan
+from orchestration.settings import Settings
 from orchestration.tables import markdown, net_by_currency, unexplained
+from tests.worlds.builder import World, line, sample
 
 
 def total(**changes: Any) -> dict[str, Any]:
@@ -136,3 +142,17 @@ def test_a_run_that_died_and_new_code_are_reasons(code: str) -> None:
     assert plan(hashes(m01="a"), ["2026-01"], died) == {"2026-01": "its last run did not finish"}
     older = states_of("older", m01="a")
     assert plan(hashes(m01="a"), ["2026-01"], older) == {"2026-01": "code changed"}
+
+
+def test_earlier_months_with_deliveries_that_were_never_made_are_named(tmp_path: Path) -> None:
+    """Fails when a bill or samples before the months made go unmentioned, or months made, later, too old are named."""
+    world = World(tmp_path).empty_catalog("2025-12-01")
+    for period in ("2025-10", "2026-01", "2026-02", "2026-03", "2026-04"):
+        world.cur("111111111111", period, [line(cost="1")])
+    world.telegraf("edge-01", [sample("2025-12-31T12:00:00", "net", bytes_recv=1)])
+    settings = Settings(home=tmp_path / "home", inbox=str(tmp_path / "inbox"), first_period="2025-11")
+    lake = Lake(open_storage(settings.lake_uri))
+    for feed in ("catalog", "edge"):
+        land(feed, open_storage(settings.inbox_uri), lake)
+    assert never_made_before(settings, lake, "2026-03", {"2026-02", "2026-03"}) == ["2025-12", "2026-01"]
+    assert never_made_before(settings, lake, "2025-12", {"2025-12"}) == []
