@@ -69,6 +69,7 @@ def test_what_reads_a_month_has_months(specs) -> None:
         "staging/stg_edge__samples",
         "staging/stg_cloudevents__events",
         "staging/stg_wso2__events",
+        "intermediate/int_metering__readings_told",
         "intermediate/int_metering__samples_told",
         "intermediate/int_metering__events_matched",
         "intermediate/int_metering__api_events_matched",

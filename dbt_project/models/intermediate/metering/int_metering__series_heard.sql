@@ -42,22 +42,41 @@ metered_series as (
     group by {{ series_key('series') }}
 ),
 
+-- The days on which a month's reach begins or ends: theirs is another month up to an instant.
+days_cut as (
+    select cast(starts_at as date) as cut_on from reaches
+    union
+    select cast(ends_at as date) as cut_on from reaches
+),
+
+-- By the day, and of a day that is cut by the quarter hour, on whose grid every zone's month begins: few rows are left to be
+-- compared with the ends of months, and four sums a day cost a third of what 96 do.
 -- `contents` is a sum of 64-bit hashes: of any order, and another one as soon as one sample is another.
--- By the quarter hour first, on whose grid every zone's month begins: few rows are left to be compared with its ends.
-quarter_hours_heard as (
+parts_of_days_heard as (
     select
         delivered.source,
         delivered.subject_kind,
         delivered.series,
         delivered.labels,
-        {{ quarter_hour('delivered.sampled_at') }} as quarter_starts_at,
+        cast(delivered.sampled_at as date) as heard_on,
+        case when days_cut.cut_on is not null then {{ quarter_hour('delivered.sampled_at') }} end as quarter_starts_at,
         min(delivered.sampled_at) as first_sampled_at,
         max(delivered.sampled_at) as last_sampled_at,
         sum(hash(delivered.sampled_at, delivered.value)) as contents
     from delivered
     inner join metered_series on {{ series_key('delivered.series') }} = metered_series.series_key
+    left join days_cut on cast(delivered.sampled_at as date) = days_cut.cut_on
     where delivered.value is not null
-    group by delivered.source, delivered.subject_kind, delivered.series, delivered.labels, quarter_starts_at
+    group by
+        delivered.source, delivered.subject_kind, delivered.series, delivered.labels,
+        heard_on, quarter_starts_at
+),
+
+parts_placed as (
+    select
+        *,
+        coalesce(quarter_starts_at, cast(heard_on as timestamp)) as part_starts_at
+    from parts_of_days_heard
 ),
 
 heard as (
@@ -65,24 +84,24 @@ heard as (
         reaches.billing_period,
         reaches.starts_at,
         reaches.ends_at,
-        quarter_hours_heard.source,
-        quarter_hours_heard.subject_kind,
-        quarter_hours_heard.series,
-        quarter_hours_heard.labels,
-        quarter_hours_heard.quarter_starts_at < reaches.starts_at as is_before,
+        parts_placed.source,
+        parts_placed.subject_kind,
+        parts_placed.series,
+        parts_placed.labels,
+        parts_placed.part_starts_at < reaches.starts_at as is_before,
         case
-            when quarter_hours_heard.quarter_starts_at < reaches.starts_at
+            when parts_placed.part_starts_at < reaches.starts_at
                 then cast({{ dbt.dateadd('day', -1, 'reaches.starts_at') }} as date)
-            else cast(quarter_hours_heard.quarter_starts_at as date)
+            else parts_placed.heard_on
         end as sampled_on,
-        min(quarter_hours_heard.first_sampled_at) as first_sampled_at,
-        max(quarter_hours_heard.last_sampled_at) as last_sampled_at,
-        cast(sum(quarter_hours_heard.contents) as decimal(38, 0)) as contents
-    from quarter_hours_heard
-    inner join reaches on quarter_hours_heard.quarter_starts_at < reaches.ends_at
+        min(parts_placed.first_sampled_at) as first_sampled_at,
+        max(parts_placed.last_sampled_at) as last_sampled_at,
+        cast(sum(parts_placed.contents) as decimal(38, 0)) as contents
+    from parts_placed
+    inner join reaches on parts_placed.part_starts_at < reaches.ends_at
     group by
-        reaches.billing_period, reaches.starts_at, reaches.ends_at, quarter_hours_heard.source,
-        quarter_hours_heard.subject_kind, quarter_hours_heard.series, quarter_hours_heard.labels, is_before, sampled_on
+        reaches.billing_period, reaches.starts_at, reaches.ends_at, parts_placed.source, parts_placed.subject_kind,
+        parts_placed.series, parts_placed.labels, is_before, sampled_on
 ),
 
 {% set days_of_series -%}
