@@ -182,6 +182,17 @@ class Lake:
         ]
         return digest(sorted(inputs))
 
+    def reference_hash(self) -> str:
+        """Changes when what has no month does: the catalog, and events, which are checked for having come twice."""
+        inputs = []
+        for contract in inbound_contracts():
+            if contract.properties["delivers"] == "whole_table":
+                delivery = self.standing(contract.table)
+                inputs += [delivery.delivery_id] if delivery else []
+            elif contract.feed == "cloudevents":
+                inputs += [manifest.landing_id for manifest in self._exposed(contract)]
+        return digest(sorted(inputs))
+
     def bills_hash(self, period: str) -> str:
         """Changes when the month's bills do, or the payers' terms that their lines are costed by."""
         inputs = [

@@ -1,7 +1,8 @@
 """Which months are done, and from what: the table `meterhouse.period_state`, so that a second run does nothing.
 
 A month is up to date while three hashes stand: of its own inputs in the lake, of the code that computes it, and of
-the months before it, because a draft invoice takes the difference to all earlier months.
+the months before it, because a draft invoice takes the difference to all earlier months. What has no month stands
+beside them under a name of its own, and is up to date while the first two stand.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _TABLES = (
     "create table if not exists meterhouse.period_state"
     " (period varchar, inputs_hash varchar, code_hash varchar, earlier_hash varchar, materialised_at timestamp)",
 )
+REFERENCE = "reference"  # in the place of a month
 _NOT_CODE = {"target", "logs", "__pycache__", ".user.yml"}
 
 
@@ -75,9 +77,20 @@ def done(connection: duckdb.DuckDBPyConnection) -> dict[str, Done]:
     """Every month that is materialised, by period, oldest first."""
     create_tables(connection)
     rows = connection.execute(
-        "select period, inputs_hash, code_hash, earlier_hash from meterhouse.period_state order by period"
+        "select period, inputs_hash, code_hash, earlier_hash from meterhouse.period_state"
+        " where period <> ? order by period",
+        [REFERENCE],
     ).fetchall()
     return {row[0]: Done(*row) for row in rows}
+
+
+def reference_stands(connection: duckdb.DuckDBPyConnection, inputs_hash: str) -> bool:
+    """Whether what has no month was last made from these inputs (`Lake.reference_hash`), by this code."""
+    create_tables(connection)
+    made_from = connection.execute(
+        "select inputs_hash, code_hash from meterhouse.period_state where period = ?", [REFERENCE]
+    ).fetchone()
+    return made_from == (inputs_hash, code_hash())
 
 
 def started(connection: duckdb.DuckDBPyConnection, period: str) -> dict[str, Done]:
@@ -94,11 +107,12 @@ def earlier_hash(states: dict[str, Done], period: str) -> str:
 def exposed(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """Every month whose inputs were ever shown, so that it could be made."""
     create_tables(connection)
-    return {period for (period,) in connection.execute("select period from meterhouse.exposed_inputs").fetchall()}
+    rows = connection.execute("select period from meterhouse.exposed_inputs where period <> ?", [REFERENCE]).fetchall()
+    return {period for (period,) in rows}
 
 
 def record_exposed(connection: duckdb.DuckDBPyConnection, period: str, inputs_hash: str) -> None:
-    """The lake schema now shows these inputs of the month."""
+    """The lake schema now shows these inputs of the month, or of what has none."""
     create_tables(connection)
     connection.execute("begin")
     _replace(connection, "exposed_inputs", "values (?, ?)", period, inputs_hash)

@@ -137,10 +137,20 @@ def _reason(inputs_hash: str, period: str, states: dict[str, period_state.Done],
 def materialised(settings: Settings, planned: dict[str, str], tell: Tell, landing: bool = True) -> list[Outcome]:
     """Runs the planned months; without landing from what the lake has."""
     source = "" if landing else "_from_lake"
-    steps: list[Step] = [(f"reference_data{source}", "reference data", None, "before the months")]
+    stands = _reference_stands(settings)
+    reference = ("reference_shown", "its models stand") if stands else ("reference_data", "before the months")
+    steps: list[Step] = [(f"{reference[0]}{source}", "reference data", None, reference[1])]
     steps += [(f"month{source}", period, period, reason) for period, reason in planned.items() if reason]
     unchanged = [Outcome(period, "unchanged", "nothing changed") for period, reason in planned.items() if not reason]
     return _jobs_run(settings, steps, tell) + unchanged
+
+
+def _reference_stands(settings: Settings) -> bool:
+    """Whether the models without a month were made from the catalog as the lake has it now."""
+    if not warehouse.exists(settings):
+        return False
+    with warehouse.opened(settings) as connection:
+        return period_state.reference_stands(connection, Lake(open_storage(settings.lake_uri)).reference_hash())
 
 
 def forecasted(settings: Settings, tell: Tell = lambda text: None) -> Outcome:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from ingestion.contracts import CONTRACTS, inbound_contracts
+from orchestration.dbt import with_month
 from orchestration.outbound_contracts import is_mart, outbound_contracts
 from tests.dbt_project.conftest import DBT, PROJECT, ScratchWarehouse
 
@@ -90,6 +91,26 @@ def test_every_model_with_arithmetic_has_an_example_worked_by_hand(manifest: dic
     # What computes is found in every way it can: a macro of its own, one within another, a bare sum; not by a comment.
     assert {"int_rating__usage_tiered", "int_rating__usage_limited", "int_rating__recurring_unrated"} <= computing
     assert not {"dim_party", "int_rating__lines_billed", "stg_catalog__parties"} & computing
+
+
+@pytest.mark.dbt
+def test_what_has_no_month_follows_from_the_catalog(manifest: dict[str, Any]) -> None:
+    """Fails when a table or check without a month reads what `Lake.reference_hash` does not know: it would not be made
+    again. Checks of what the lake says of itself are asked again at each issue."""
+
+    def sources_of(identifier: str) -> set[str]:
+        if identifier.startswith("source."):
+            return {manifest["sources"][identifier]["source_name"]}
+        return set().union(*map(sources_of, manifest["nodes"][identifier]["depends_on"].get("nodes", ())))
+
+    monthly = with_month(manifest)
+    nodes = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] in ("model", "test")}
+    without = {key: node for key, node in nodes.items() if not {key, *node["depends_on"]["nodes"]} & monthly}
+    tables = [key for key, node in without.items() if node["config"]["materialized"] == "table"]
+    checks = [key for key, node in without.items() if node["resource_type"] == "test"]
+    assert tables and checks
+    assert set().union(*map(sources_of, tables)) <= {"catalog"}
+    assert set().union(*map(sources_of, checks)) <= {"catalog", "cloudevents", "lake"}
 
 
 @pytest.mark.dbt

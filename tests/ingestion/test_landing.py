@@ -170,13 +170,15 @@ def test_what_does_not_land_is_observed_until_it_does(inbox: Path, tmp_path: Pat
 
 
 def test_a_month_depends_on_what_can_change_it_alone(inbox: Path, tmp_path: Path) -> None:
-    """Fails when new input leaves a month's hash as it was, or input of other months changes it."""
+    """Fails when new input leaves a month's hash as it was, or input of other months changes it; the last hash is
+    of what has no month."""
 
     def hashes() -> list[str]:
-        for feed in FEEDS:
+        for feed in (*FEEDS, "cloudevents"):
             run(feed, inbox, tmp_path / "lake")
         lake = Lake(open_storage(tmp_path / "lake"))
-        return [lake.inputs_hash(period) for period in ("2025-11", "2025-12", "2026-01", "2026-02")]
+        months = [lake.inputs_hash(period) for period in ("2025-11", "2025-12", "2026-01", "2026-02")]
+        return [*months, lake.reference_hash()]
 
     def changed(before: list[str], after: list[str]) -> list[bool]:
         return [one != other for one, other in zip(before, after, strict=True)]
@@ -185,12 +187,17 @@ def test_a_month_depends_on_what_can_change_it_alone(inbox: Path, tmp_path: Path
     assert hashes() == first
     manual(inbox, {"1.csv": csv_bytes([line()])})
     bill = hashes()
-    assert changed(first, bill) == [False, False, True, False]
+    assert changed(first, bill) == [False, False, True, False, False]
     sample_file(inbox, "1.json", (1, JANUARY))
     samples = hashes()
-    assert changed(bill, samples) == [False, True, True, True]  # December: its last hours in zones behind UTC
+    assert changed(bill, samples) == [False, True, True, True, False]  # December: its last hours in zones behind UTC
     put(inbox / "catalog/2026-01-01/parties.csv", b"party_id,name,role\nA,a,vendor\n")
-    assert changed(samples, hashes()) == [True, True, True, True]
+    catalog = hashes()
+    assert changed(samples, catalog) == [True, True, True, True, True]
+    event = b'{"specversion":"1.0","id":"1","source":"s","type":"t","subject":"a:b",'
+    event += b'"time":"2026-02-10T00:00:00Z","data":{"value":1}}\n'
+    put(inbox / "usage/cloudevents/gateway/1.ndjson", event)
+    assert changed(catalog, hashes()) == [False, False, True, True, True]
 
 
 def test_a_bucket_lands_as_a_folder_does(inbox: Path, tmp_path: Path, s3: Callable[[], str]) -> None:

@@ -8,13 +8,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from ingestion.lake import Lake
 from ingestion.landing import land
 from ingestion.storage import open_storage
+from orchestration import period_state
 from orchestration.landed import landed_of
-from orchestration.period_state import Done, earlier_hash
+from orchestration.period_state import REFERENCE, Done, earlier_hash
 from orchestration.run import never_made_before, plan
 from orchestration.settings import Settings
 from orchestration.tables import markdown, net_by_currency, unexplained
@@ -142,6 +144,24 @@ def test_a_run_that_died_and_new_code_are_reasons(code: str) -> None:
     assert plan(hashes(m01="a"), ["2026-01"], died) == {"2026-01": "its last run did not finish"}
     older = states_of("older", m01="a")
     assert plan(hashes(m01="a"), ["2026-01"], older) == {"2026-01": "code changed"}
+
+
+def test_what_has_no_month_stands_while_its_inputs_and_code_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails when models of another catalog, other code or a run that died pass for up to date, or look like a month."""
+    connection = duckdb.connect()
+    assert not period_state.reference_stands(connection, "a")
+    period_state.record_exposed(connection, REFERENCE, "a")
+    period_state.record_started(connection, REFERENCE)
+    assert not period_state.reference_stands(connection, "a")
+    period_state.record_exposed(connection, REFERENCE, "b")  # shown while they were being made from the former
+    period_state.record_done(connection, REFERENCE)
+    assert period_state.reference_stands(connection, "a") and not period_state.reference_stands(connection, "b")
+    assert period_state.done(connection) == {} and period_state.exposed(connection) == set()
+    with monkeypatch.context() as changed:
+        changed.setattr(period_state, "code_hash", lambda: "another")
+        assert not period_state.reference_stands(connection, "a")
+    period_state.record_started(connection, REFERENCE)
+    assert not period_state.reference_stands(connection, "a")
 
 
 def test_earlier_months_with_deliveries_that_were_never_made_are_named(tmp_path: Path) -> None:

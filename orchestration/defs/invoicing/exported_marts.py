@@ -5,7 +5,7 @@ import dagster as dg
 from ingestion.lake import Lake
 from ingestion.storage import open_storage
 from orchestration import period_state, warehouse
-from orchestration.dbt import MARTS_OWNER, mart_key, marts
+from orchestration.dbt import LAKE_REFERENCE, MARTS_OWNER, mart_key, marts
 from orchestration.exports import Mart, export
 from orchestration.partitions import MONTHS, ONE_RUN_A_MONTH
 from orchestration.periods import month_of
@@ -29,7 +29,7 @@ def _export(found: list[Mart], period: str | None) -> dg.MaterializeResult:
 
 
 @dg.asset(
-    deps=_keys(MARTS.reference),
+    deps=[*_keys(MARTS.reference), LAKE_REFERENCE],  # the lake by itself, where the models stand
     group_name="exports",
     kinds={"parquet"},
     owners=[MARTS_OWNER],

@@ -27,8 +27,13 @@ TRANSLATOR = Translator()
     pool=warehouse.POOL,
 )
 def reference_models(context: dg.AssetExecutionContext) -> Iterator[Any]:
+    with warehouse.opened(get_settings()) as connection:
+        period_state.record_started(connection, period_state.REFERENCE)
     # cautious: a test that also reads a monthly model waits for the month's own invocation.
     yield from built(context, get_settings(), ["--indirect-selection", "cautious"])
+    if not context.is_subset:
+        with warehouse.opened(get_settings()) as connection:
+            period_state.record_done(connection, period_state.REFERENCE)
 
 
 @dbt_assets(

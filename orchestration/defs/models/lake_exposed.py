@@ -10,7 +10,7 @@ from orchestration.dbt import LAKE_MONTH, LAKE_REFERENCE
 from orchestration.exposing import expose_lake
 from orchestration.inbound_assets import OWNERS
 from orchestration.partitions import MONTHS, ONE_RUN_A_MONTH
-from orchestration.period_state import exposed, record_exposed
+from orchestration.period_state import REFERENCE, exposed, record_exposed
 from orchestration.settings import get_settings
 
 
@@ -22,6 +22,7 @@ def _expose(period: str | None) -> dg.MaterializeResult:
     with warehouse.opened(settings) as connection:
         begun = sorted(exposed(connection) | ({period} if period else set()))
         files = expose_lake(connection, lake, settings.first_period, settings.clock.date(), begun)
+        record_exposed(connection, REFERENCE, lake.reference_hash())
         if period:
             record_exposed(connection, period, lake.inputs_hash(period))
     return dg.MaterializeResult(metadata={"current_files": files})

@@ -11,7 +11,7 @@ from orchestration.defs.inbound.wso2 import wso2
 from orchestration.defs.invoicing.asked_gates import asked_gates
 from orchestration.defs.invoicing.draft_invoices import invoices
 from orchestration.defs.invoicing.exported_marts import exported_lines, exported_month
-from orchestration.defs.models.dbt_models import monthly_models
+from orchestration.defs.models.dbt_models import monthly_models, reference_models
 from orchestration.defs.models.lake_exposed import lake_month
 from orchestration.deliveries_seen import complete_deliveries, listing_digest
 from orchestration.partitions import MONTHS
@@ -42,6 +42,12 @@ reference = dg.AssetSelection.all() - monthly - apart
 reference_data = dg.define_asset_job(
     "reference_data", reference, description="Catalog and every model without a month. Runs before the first month."
 )
+# Where they stand (`period_state.reference_stands`), deliveries and ledger are shown and exported all the same.
+reference_shown = dg.define_asset_job(
+    "reference_shown",
+    reference - dg.AssetSelection.assets(reference_models),
+    description="Catalog and exports of what has no month, where its models stand.",
+)
 month = dg.define_asset_job(
     "month", monthly, partitions_def=MONTHS, description="One month: deliveries to draft invoices and exports."
 )
@@ -50,6 +56,11 @@ reference_data_from_lake = dg.define_asset_job(
     "reference_data_from_lake",
     reference - dg.AssetSelection.groups("inbound"),
     description="Every model without a month, from what the lake has.",
+)
+reference_shown_from_lake = dg.define_asset_job(
+    "reference_shown_from_lake",
+    reference - dg.AssetSelection.assets(reference_models) - dg.AssetSelection.groups("inbound"),
+    description="Exports of what has no month, where its models stand, from what the lake has.",
 )
 month_from_lake = dg.define_asset_job(
     "month_from_lake",

@@ -1,4 +1,5 @@
 -- One row per selling party and month in which anything was delivered or closed. Closed is what the ledger says.
+{{ config(materialized='view') }}
 with
 
 agreements as (
