@@ -32,16 +32,18 @@
     )
 {%- endmacro %}
 
-{#- value × seconds at 12 decimals, half away from zero; seconds is decimal(15, 6). Above 1e17 the value's digits past
-    the sixth decimal are left out: there the exact product would not fit, and no sensor measures them.
+{#- value × seconds at 12 decimals, half away from zero; given are whole microseconds, less than 1000 seconds of them. Above
+    1e17 the value's digits past the sixth decimal are left out: there the exact product would not fit, and no sensor measures
+    them.
     Whole seconds, which most agents keep, give 12 decimals by themselves: DuckDB rounds a wide product in 2 µs, twice
     what all else of a sample takes. -#}
-{% macro value_seconds(value, seconds) -%}
+{% macro value_seconds(value, microseconds) -%}
+{%- set seconds = 'cast(' ~ seconds_of(microseconds) ~ ' as decimal(15, 6))' -%}
     case
-        when {{ seconds }} = 0 then 0
+        when {{ microseconds }} = 0 then 0
         when abs({{ value }}) >= 100000000000000000
             then cast(cast({{ value }} as decimal(38, 6)) * {{ seconds }} as decimal(38, 12))
-        when {{ seconds }} = trunc({{ seconds }})
+        when mod({{ microseconds }}, 1000000) = 0
             then cast({{ value }} as decimal(38, 12)) * cast({{ seconds }} as decimal(3, 0))
         else cast(cast({{ value }} as decimal(38, 12)) * {{ seconds }} as decimal(38, 12))
     end

@@ -34,20 +34,14 @@
 
 {% macro duckdb__five_minutes(instant) -%} time_bucket(interval '5 minutes', {{ instant }}) {%- endmacro %}
 
-{#- Seconds from one instant to a later one, exact to the microsecond, as decimal(24, 6). -#}
-{% macro seconds_between(earlier, later) -%}
-    cast(
-        cast(datediff('microsecond', {{ earlier }}, {{ later }}) as decimal(18, 0))
-        * cast(0.000001 as decimal(6, 6)) as decimal(24, 6)
-    )
+{#- Whole microseconds as seconds, decimal(24, 6). -#}
+{% macro seconds_of(microseconds) -%}
+    cast(cast({{ microseconds }} as decimal(18, 0)) * cast(0.000001 as decimal(6, 6)) as decimal(24, 6))
 {%- endmacro %}
 
-{#- Seconds a value is held, at most the staleness, as the narrow decimal(15, 6) that products want. -#}
-{% macro seconds_held(from_instant, until_instant) -%}
-    cast(
-        cast(datediff('microsecond', {{ from_instant }}, {{ until_instant }}) as decimal(9, 0))
-        * cast(0.000001 as decimal(6, 6)) as decimal(15, 6)
-    )
+{#- Seconds from one instant to a later one, exact to the microsecond, as decimal(24, 6). -#}
+{% macro seconds_between(earlier, later) -%}
+    {{ seconds_of("datediff('microsecond', " ~ earlier ~ ', ' ~ later ~ ')') }}
 {%- endmacro %}
 
 {#- A query of one column `number`: 0, 1, … count - 1. -#}

@@ -10,21 +10,64 @@ delivered as (
     select * from {{ ref('int_metering__samples_told') }}
 ),
 
+delivered_in_doubt as (
+    select * from {{ ref('int_metering__samples_told') }}
+),
+
 delivered_again as (
     select * from {{ ref('int_metering__samples_told') }}
+),
+
+samples_grouped as (
+    select * from {{ ref('int_metering__samples_grouped') }}
 ),
 
 billing_periods as (
     select distinct billing_period from months
 ),
 
-{% set key_number -%} hash(source, subject_kind, series, labels, sampled_at) {%- endset %}
--- Nearly every key comes once. One number for its five columns tells which may not, at a third of the cost of the five;
--- two keys of one number are told apart below.
-numbers_repeated as (
-    select {{ key_number }} as key_number
+{% set day = 'source, subject_kind, series, labels, sampled_on' %}
+days_delivered as (
+    select
+        billing_period,
+        source,
+        subject_kind,
+        series,
+        labels,
+        cast(sampled_at as date) as sampled_on,
+        count(*) as samples_delivered
     from delivered
     inner join billing_periods using (billing_period)
+    group by billing_period, source, subject_kind, series, labels, sampled_on
+),
+
+days_metered as (
+    select {{ day }}, sum(sample_count) as samples_metered
+    from samples_grouped
+    group by {{ day }}
+),
+
+-- Metering counts each key once, and numbers alone: of a day that has as many samples as were delivered, none came twice.
+-- So most months are told by a count of their days; one key each of 5 million samples is five times as much.
+days_in_doubt as (
+    select days_delivered.billing_period, {{ day }}
+    from days_delivered
+    left join days_metered using ({{ day }})
+    where days_delivered.samples_delivered <> coalesce(days_metered.samples_metered, 0)
+),
+
+{% set key_number -%} hash(source, subject_kind, series, labels, sampled_at) {%- endset %}
+-- One number for the five columns of a key tells which may have come twice, at a third of the cost of the five; two keys of
+-- one number are told apart below.
+in_doubt as (
+    select *, cast(sampled_at as date) as sampled_on
+    from delivered_in_doubt
+),
+
+numbers_repeated as (
+    select {{ key_number }} as key_number
+    from in_doubt
+    inner join days_in_doubt using (billing_period, {{ day }})
     group by key_number
     having count(*) > 1
 ),
