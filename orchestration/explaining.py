@@ -4,6 +4,7 @@ line -> rated charge -> edges above -> allocated cost -> vendor lines        -> 
                      -> metered usage                 -> samples or events   -> delivered files
                      -> commitment or adjustment      -> charges of its scope in its term
 correction           -> the line it corrects, the reason and the inputs before and after
+corrected line       -> what was billed since: with the line it is what is rated now, to the last decimal
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ class Walk:
         self.steps.append(Step(name, found[: self.limit], len(found)))
         return found
 
+    def step_if_any(self, name: str, query: str, *parameters: Any) -> None:
+        if not self.step(name, query, *parameters):
+            self.steps.pop()
+
 
 def explained(connection: duckdb.DuckDBPyConnection, line_id: str, limit: int = 10) -> list[Step]:
     """The steps behind a line; none where there is no such line."""
@@ -53,6 +58,13 @@ def explained(connection: duckdb.DuckDBPyConnection, line_id: str, limit: int = 
         walk.step(
             "why it is corrected",
             "select reason, why, inputs_before, inputs_after from fct_restatements where line_id = ?",
+            line_id,
+        )
+    if line["status"] == "issued":
+        walk.step_if_any(
+            "billed since, to correct it",
+            "select line_id, status, invoice_period, exact_amount, amount from fct_invoice_lines"
+            " where corrects_line_id = ? order by status desc, invoice_period, line_id",
             line_id,
         )
     charges = walk.step(

@@ -145,6 +145,19 @@ def test_a_correction_is_explained_by_its_reason_where_nothing_is_rated_any_more
     assert steps["why it is corrected"][0]["reason"] == "reassigned" and steps["rated charges"] == []
 
 
+def test_a_corrected_line_names_what_was_billed_since(issued: House) -> None:
+    """Fails when an issued line shows charges as they are rated now, and not the lines that make up the difference."""
+    with opened(Settings(home=issued.home)) as connection:
+        corrected = connection.execute(
+            "select distinct corrects_line_id from fct_invoice_lines where corrects_line_id is not null order by all"
+        ).fetchall()
+        assert corrected
+        for (line_id,) in corrected:
+            steps = {step.name: step.rows for step in explained(connection, line_id, limit=1000)}
+            billed = [*steps["invoice line"], *steps["billed since, to correct it"]]
+            assert sum(row["exact_amount"] for row in billed) == sum(row["amount"] for row in steps["rated charges"])
+
+
 def test_an_entry_says_what_it_was_made_from(issued: House) -> None:
     """Faults 60, 74. Fails when the ledger cannot tell with which inputs, settings and code a month was issued."""
     entries = [entry.document for entry in Ledger(open_storage(issued.home / "lake")).entries()]
