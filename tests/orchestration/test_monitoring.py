@@ -8,7 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orchestration.expectations import figures_of, judged
+from orchestration import expectations
+from orchestration.expectations import figures_of, judged, verdicts_on
 from orchestration.run import PROCESS_TAG, release_dead_runs
 from tests.orchestration.command import RESELLER_ACCOUNT, bill, tiny_world
 from tests.worlds.builder import World
@@ -99,12 +100,31 @@ def test_a_month_four_times_the_last_one_looks_strange() -> None:
     )
 
     def failed(month: int) -> set[str]:
-        frame = figures_of(connection, datetime(2026, month, 1).date())
-        return {verdict["column"] for verdict in judged(frame, 0.01) if not verdict["passed"]}
+        figures = figures_of(connection, datetime(2026, month, 1).date())
+        return {verdict["column"] for verdict in judged(figures, 0.01) if not verdict["passed"]}
 
     assert failed(1) == set()
     assert failed(2) == set()
     assert failed(3) == {"highest_growth"}
+
+
+def test_figures_that_were_judged_before_keep_their_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails when the same row is judged twice, or another row, threshold or suite gets the verdicts of this one."""
+    import duckdb
+
+    connection = duckdb.connect()
+    connection.execute("create schema meterhouse")
+    asked: list[tuple[dict[str, float | None], float]] = []
+    monkeypatch.setattr(
+        expectations, "judged", lambda *row: asked.append(row) or [{"column": "a", "passed": True, "observed": None}]
+    )
+    figures = {"highest_growth": 0.1 + 0.2, "lowest_growth": None}
+    for row in [(figures, 0.01), (figures, 0.01), (figures | {"highest_growth": 0.3}, 0.01), (figures, 0.02)]:
+        assert verdicts_on(connection, *row) == [{"column": "a", "passed": True, "observed": None}]
+    assert len(asked) == 3
+    monkeypatch.setattr(expectations, "version", lambda name: "another")
+    verdicts_on(connection, figures, 0.01)
+    assert len(asked) == 4
 
 
 def test_the_shipped_instance_releases_what_a_killed_run_holds() -> None:
