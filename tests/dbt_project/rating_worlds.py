@@ -55,8 +55,8 @@ BORROWED_COLUMNS = {
     "sku_id": "varchar", "pricing_unit": "varchar", "quantity": "decimal(38,18)", "effective_cost": "decimal(38,18)",
     "currency": "varchar", "lines_without_price": "bigint",
 }  # fmt: skip
-LINE_COLUMNS = {
-    "billing_period": "date", "payer_account_id": "varchar", "billing_currency": "varchar",
+GROUP_COLUMNS = {
+    "billing_period": "date", "payer_account_id": "varchar", "currency": "varchar",
     "billed_cost": "decimal(38,18)", "effective_cost": "decimal(38,18)",
 }  # fmt: skip
 
@@ -116,16 +116,16 @@ class World:
         totals = [
             {
                 "source": "aws_cur", "table_name": "line_items", "account": line["payer_account_id"],
-                "currency": line["billing_currency"],
+                "currency": line["currency"],
                 "billing_period": line["billing_period"], "amount_delivered": line["billed_cost"],
                 "amount_landed": line["billed_cost"], "amount_quarantined": 0, "is_current": True,
             }
-            for line in self.bill_lines()
+            for line in self.bill_groups()
         ]  # fmt: skip
         return {**catalog, "months": months, "currencies": currencies, "delivery_totals": totals}
 
-    def bill_lines(self) -> list[dict[str, Any]]:
-        """One bill line per payer and month: what the bill says, and what the view it is resold in comes to."""
+    def bill_groups(self) -> list[dict[str, Any]]:
+        """One group of bill lines per payer and month: what the bill says, and what the view it is resold in comes to."""
         roles = {party["party_id"]: party["role"] for party in self.parties}
         views = self.payer_views(roles, {payer["payer_id"]: payer["party_id"] for payer in self.payers})
         lines = []
@@ -138,7 +138,7 @@ class World:
             )
             lines.append(
                 {
-                    "billing_period": month, "payer_account_id": payer, "billing_currency": costs[0]["currency"],
+                    "billing_period": month, "payer_account_id": payer, "currency": costs[0]["currency"],
                     "billed_cost": billed, "effective_cost": resold,
                 }
             )  # fmt: skip
@@ -150,7 +150,7 @@ class World:
             for name, columns in (
                 ("main.fct_account_costs", COST_COLUMNS),
                 ("main.fct_metered_usage", USAGE_COLUMNS),
-                ("main.fct_cost_and_usage", LINE_COLUMNS),
+                ("intermediate.int_allocation__bill_grouped", GROUP_COLUMNS),
                 ("intermediate.int_metering__events_metered", EVENT_COLUMNS),
                 ("intermediate.int_metering__events_unread", UNREAD_COLUMNS),
                 ("intermediate.int_allocation__commitments_borrowed", BORROWED_COLUMNS),
@@ -162,7 +162,7 @@ class World:
             for name, columns, rows in (
                 ("main.fct_account_costs", COST_COLUMNS, self.costs),
                 ("main.fct_metered_usage", USAGE_COLUMNS, self.usage),
-                ("main.fct_cost_and_usage", LINE_COLUMNS, self.bill_lines()),
+                ("intermediate.int_allocation__bill_grouped", GROUP_COLUMNS, self.bill_groups()),
                 ("intermediate.int_metering__events_metered", EVENT_COLUMNS, self.events),
             ):
                 if not rows:

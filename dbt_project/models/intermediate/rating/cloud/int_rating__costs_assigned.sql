@@ -1,6 +1,7 @@
 -- Account costs grouped as early as they can be: days between two changes of the catalog are one segment, components
 -- and commitments of a charge key are one row. Each row knows its owner and the party its payer belongs to; an account,
 -- or a part of one that a tag assigns, that nobody owns belongs to the party `unassigned`. Everything after works on these groups.
+-- Only in the cost views somebody buys in, and in `effective`, which stands for a bill nobody buys: usually one of the five.
 with
 
 account_costs as (
@@ -22,6 +23,12 @@ owners as (
 
 payers as (
     select * from {{ ref('stg_catalog__payers') }}
+),
+
+views_in_use as (
+    select cost_view from {{ ref('stg_catalog__agreements') }}
+    union distinct
+    select 'effective' as cost_view
 ),
 
 charge_dates as (
@@ -59,6 +66,7 @@ grouped as (
         {{ vendor_amount('sum(account_costs.amount)') }} as vendor_amount
     from account_costs
     left join segments on account_costs.charge_date = segments.charge_date
+    where account_costs.cost_view in (select cost_view from views_in_use)
     group by all
 ),
 

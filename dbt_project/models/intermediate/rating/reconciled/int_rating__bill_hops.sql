@@ -1,6 +1,6 @@
 -- A vendor bill from its files to the costs of accounts, per payer and currency: what each hop carries, and the figures
 -- that explain why it differs from the hop before. `part` null is the hop's amount, else one explanation of its
--- difference. Vendor amounts at their own scale.
+-- difference. Vendor amounts at their own scale. What is costed is the bill's groups, which the costs of accounts start from.
 with
 
 months as (
@@ -11,8 +11,8 @@ delivery_totals as (
     select * from {{ source('lake', 'delivery_totals') }}
 ),
 
-cost_lines as (
-    select * from {{ ref('fct_cost_and_usage') }}
+costed_groups as (
+    select * from {{ ref('int_allocation__bill_grouped') }}
 ),
 
 account_costs as (
@@ -50,18 +50,21 @@ viewed_payers as (
 
 costed as (
     select
-        cost_lines.billing_period,
+        costed_groups.billing_period,
         coalesce(viewed_payers.source, 'aws_cur') as source,
-        cost_lines.payer_account_id as account,
-        cost_lines.billing_currency as currency,
-        sum(cost_lines.billed_cost) as billed_cost,
+        costed_groups.payer_account_id as account,
+        costed_groups.currency as currency,
+        sum(costed_groups.billed_cost) as billed_cost,
         sum(
-            case when viewed_payers.cost_view = 'billed' then 0 else cost_lines.effective_cost - cost_lines.billed_cost end
+            case
+                when viewed_payers.cost_view = 'billed' then 0
+                else costed_groups.effective_cost - costed_groups.billed_cost
+            end
         ) as amortised
-    from cost_lines
+    from costed_groups
     left join viewed_payers
-        on cost_lines.billing_period = viewed_payers.billing_period
-        and cost_lines.payer_account_id = viewed_payers.payer_account_id
+        on costed_groups.billing_period = viewed_payers.billing_period
+        and costed_groups.payer_account_id = viewed_payers.payer_account_id
     group by all
 ),
 
