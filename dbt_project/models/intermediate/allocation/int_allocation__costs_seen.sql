@@ -1,6 +1,7 @@
--- What accounts cost, each row with the cost views it is seen in: usage that is alike in all five views stands here once.
--- fct_account_costs shows each view. `seen_in` is a view, `every view` or `every view but billed`; a key is in no view
--- twice. Works on groups of the bill's lines; what is shared between accounts is added in rows of its own.
+-- What accounts cost, each row with the cost views it is seen in: a view, or several in which all but the amount is alike.
+-- fct_account_costs shows each view; a key is in no view twice. `amount` holds in each of the views but where
+-- billed_amount or real_amount says otherwise. Works on groups of the bill's lines; what is shared between accounts is
+-- added in rows of its own.
 -- depends_on: {{ ref('int_allocation__bill_totaled') }} (the yardstick of the reconciliation tests, built first)
 -- What is read twice is imported twice, because DuckDB writes a step down that two others read.
 
@@ -17,6 +18,18 @@ coalesce(
         end,
         false
     )
+{%- endset %}
+{#- Seen in all its views: as long as there is a quantity or list cost to see, or an amount in each. -#}
+{%- set is_whole -%}
+coalesce(
+        billed_quantity = quantity
+        and (quantity <> 0 or list_cost <> 0 or (billed_cost <> 0 and effective_cost <> 0 and real_cost <> 0)),
+        false
+    )
+{%- endset %}
+{%- set key -%}
+billing_period, payer_account_id, sub_account_id, service_name, sku_id, charge_date, charge_category, component,
+        commitment_discount_id, pricing_unit, currency
 {%- endset %}
 with
 
@@ -51,72 +64,65 @@ shared as (
     select * from {{ ref('int_allocation__charges_shared') }}
 ),
 
+views_seen_in as {{ views_seen_in() }},
+
 cost_views as (
-    select * from (values ('billed'), ('effective'), ('owner'), ('real'), ('standalone')) as named (cost_view)
+    select * from views_seen_in
+    where seen_in = 'every view'
 ),
 
--- Summed once, not five times: the sum over twelve keys was three fifths of what all this costs.
-alike_summed as (
+-- Usage, summed once for all its views: the sum over twelve keys was three fifths of what all this costs. `real` is what the
+-- borrower then owes; what is borrowed stands with its owner in the view `owner` and, from another customer, is on demand
+-- in `standalone`. A type that is `used` in one view is so in all, and is usage (a test looks at the seed).
+consumed as (
     select
-        billing_period,
-        payer_account_id,
-        usage_account_id as sub_account_id,
-        service_name,
-        sku_id,
-        charge_date,
-        charge_category,
-        effective_component as component,
-        commitment_discount_id,
-        pricing_unit,
-        currency,
+        billing_period, payer_account_id, usage_account_id as sub_account_id, service_name, sku_id, charge_date,
+        charge_category, effective_component as component, commitment_discount_id, pricing_unit, currency,
+        'every view' as seen_in,
         sum(billed_quantity) as billed_quantity,
-        sum(effective_quantity) as effective_quantity,
+        sum(effective_quantity) as quantity,
         case when sum(lines_without_list_cost) = 0 then sum(list_cost) end as list_cost,
         sum(billed_cost) as billed_cost,
         sum(effective_cost) as effective_cost,
-        sum(line_count) as line_count,
-        sum(billed_cost) = sum(effective_cost) and sum(billed_quantity) = sum(effective_quantity) as is_billed_alike
+        sum(effective_cost) as real_cost,
+        sum(line_count) as line_count
     from alike_groups
     group by all
-),
-
-sides as (
-    select * from (values ('billed'), ('every view but billed')) as named (side)
-),
-
--- Where the bill prints another amount than the amortised one, it has a row of its own.
-alike as (
+    union all
     select
-        alike_summed.*,
-        case
-            when is_billed_alike and (billed_cost <> 0 or billed_quantity <> 0 or list_cost <> 0) then 'every view'
-            else side
-        end as seen_in,
-        case side when 'billed' then billed_quantity else effective_quantity end as quantity,
-        case side when 'billed' then billed_cost else effective_cost end as amount
-    from alike_summed
-    cross join sides
-    where side = 'billed' or not is_billed_alike
-),
-
--- Covered usage and its negations meet before this. A type that is `used` in one view is so in all, and is usage (a test
--- looks at the seed). `real` is what the borrower then owes; what is borrowed from another customer is not seen in
--- `standalone`.
-borrowed_seen as (
-    select
-        borrowed.*,
-        cost_views.cost_view,
-        case cost_views.cost_view when 'billed' then borrowed.billed_quantity else borrowed.quantity end as seen_quantity,
-        case
-            when cost_views.cost_view = 'billed' then borrowed.billed_cost
-            when cost_views.cost_view = 'real' and borrowed.owed_to_account_id is not null then borrowed.on_demand_cost
-            else borrowed.effective_cost
-        end as amount
+        billing_period, payer_account_id, from_account_id as sub_account_id, service_name, sku_id, charge_date,
+        'Usage' as charge_category, 'borrowed' as component, commitment_discount_id, pricing_unit, currency,
+        case when is_across_customers then 'billed, effective and real' else 'every view but owner' end as seen_in,
+        billed_quantity,
+        quantity,
+        case when lines_without_list_cost = 0 then list_cost end as list_cost,
+        billed_cost,
+        effective_cost,
+        case when owed_to_account_id is not null then on_demand_cost else effective_cost end as real_cost,
+        line_count
     from borrowed
-    cross join cost_views
-    where
-        cost_views.cost_view <> 'owner'
-        and (cost_views.cost_view <> 'standalone' or not borrowed.is_across_customers)
+),
+
+consumed_whole as (
+    select
+        {{ key }}, seen_in, quantity, list_cost, effective_cost as amount,
+        nullif(billed_cost, effective_cost) as billed_amount, nullif(real_cost, effective_cost) as real_amount,
+        line_count, false as is_upper_bound
+    from consumed
+    where {{ is_whole }}
+),
+
+consumed_apart as (
+    select
+        {{ key }}, views_seen_in.cost_view as seen_in,
+        case views_seen_in.cost_view when 'billed' then billed_quantity else quantity end as quantity, list_cost,
+        case views_seen_in.cost_view when 'billed' then billed_cost when 'real' then real_cost else effective_cost end
+            as amount,
+        line_count, false as is_upper_bound
+    from consumed
+    inner join views_seen_in
+        on consumed.seen_in = views_seen_in.seen_in
+    where not {{ is_whole }}
 ),
 
 -- Purchases, and usage on the last day. `real` and `standalone` start as `effective`.
@@ -135,65 +141,32 @@ others_seen as (
 
 placed as (
     select
-        billing_period,
-        payer_account_id,
+        billing_period, payer_account_id,
         case when component = 'unused' then owner_account_id else usage_account_id end as sub_account_id,
-        service_name,
-        sku_id,
-        charge_date,
-        charge_category,
-        component,
-        commitment_discount_id,
-        pricing_unit,
-        currency,
+        service_name, sku_id, charge_date, charge_category, component, commitment_discount_id, pricing_unit, currency,
         case cost_view when 'billed' then billed_quantity else effective_quantity end as quantity,
         case when component <> 'unused' then list_cost end as list_cost,
         case when component <> 'unused' then lines_without_list_cost else 0 end as lines_without_list_cost,
         case cost_view when 'billed' then billed_cost else effective_cost end as amount,
         line_count,
         false as is_upper_bound,
-        cost_view
+        cost_view as seen_in
     from others_seen
     union all
-    select *, 'standalone' as cost_view from repriced
+    select *, 'standalone' as seen_in from repriced
     union all
     select
-        billing_period,
-        payer_account_id,
-        to_account_id as sub_account_id,
-        service_name,
-        sku_id,
-        charge_date,
-        'Usage' as charge_category,
-        'lent' as component,
-        commitment_discount_id,
-        pricing_unit,
-        currency,
-        quantity,
-        list_cost,
-        lines_without_list_cost,
-        effective_cost as amount,
-        line_count,
-        false as is_upper_bound,
-        'owner' as cost_view
+        billing_period, payer_account_id, to_account_id as sub_account_id, service_name, sku_id, charge_date,
+        'Usage' as charge_category, 'lent' as component, commitment_discount_id, pricing_unit, currency, quantity,
+        list_cost, lines_without_list_cost, effective_cost as amount, line_count, false as is_upper_bound,
+        'owner' as seen_in
     from lent
 ),
 
 -- Several borrowers of one commitment meet in the owner's row, the tiers' difference in the row of the usage.
 summed as (
     select
-        billing_period,
-        payer_account_id,
-        sub_account_id,
-        service_name,
-        sku_id,
-        charge_date,
-        charge_category,
-        component,
-        commitment_discount_id,
-        pricing_unit,
-        currency,
-        cost_view,
+        {{ key }}, seen_in,
         sum(quantity) as quantity,
         case when sum(lines_without_list_cost) = 0 then sum(list_cost) end as list_cost,
         sum(amount) as amount,
@@ -204,23 +177,13 @@ summed as (
 ),
 
 -- Nothing remains of a fee wholly used or an upfront fee amortised elsewhere; the bill itself is kept line for line.
-from_the_bill as (
+of_one_view as (
     select * from (
-        select billing_period, payer_account_id, sub_account_id, service_name, sku_id, charge_date, charge_category,
-            component, commitment_discount_id, pricing_unit, currency, seen_in, quantity, list_cost, amount, line_count,
-            false as is_upper_bound
-        from alike
-        union all
-        select billing_period, payer_account_id, from_account_id as sub_account_id, service_name, sku_id, charge_date,
-            'Usage' as charge_category, 'borrowed' as component, commitment_discount_id, pricing_unit, currency,
-            cost_view as seen_in, seen_quantity as quantity,
-            case when lines_without_list_cost = 0 then list_cost end as list_cost, amount, line_count,
-            false as is_upper_bound
-        from borrowed_seen
+        select * from consumed_apart
         union all
         select * from summed
     ) as every_row
-    where seen_in in ('billed', 'every view') or amount <> 0 or quantity <> 0 or list_cost <> 0
+    where seen_in = 'billed' or amount <> 0 or quantity <> 0 or list_cost <> 0
 ),
 
 -- Who gains by a transfer is credited; who pays it in no usage row of its own is charged.
@@ -237,16 +200,8 @@ settled as (
 
 settlements as (
     select
-        billing_period,
-        payer_account_id,
-        sub_account_id,
-        service_name,
-        sku_id,
-        charge_date,
-        commitment_discount_id,
-        pricing_unit,
-        currency,
-        origin_part,
+        billing_period, payer_account_id, sub_account_id, service_name, sku_id, charge_date, commitment_discount_id,
+        pricing_unit, currency, origin_part,
         sum(settled_amount) as amount
     from settled
     group by all
@@ -255,17 +210,22 @@ settlements as (
 -- Written down, because it is sorted below and may be larger than memory.
 kept as {{ written_down() }} (
     select
-        billing_period, payer_account_id, sub_account_id, service_name, sku_id, charge_date, charge_category, component,
-        commitment_discount_id, pricing_unit, currency, seen_in, quantity, list_cost, amount, line_count, is_upper_bound,
+        {{ key }}, seen_in, quantity, list_cost, amount, billed_amount, real_amount, line_count, is_upper_bound,
         '-' as origin_part, '-' as allocation_rule_id, cast(null as varchar) as allocation_method,
         cast(null as decimal(38, 12)) as allocation_ratio
-    from from_the_bill
+    from consumed_whole
+    union all
+    select
+        {{ key }}, seen_in, quantity, list_cost, amount, null as billed_amount, null as real_amount, line_count,
+        is_upper_bound, '-' as origin_part, '-' as allocation_rule_id, null as allocation_method, null as allocation_ratio
+    from of_one_view
     union all
     select
         billing_period, payer_account_id, sub_account_id, service_name, sku_id, charge_date,
         'Adjustment' as charge_category, 'settlement' as component, commitment_discount_id, pricing_unit, currency,
-        'real' as seen_in, 0 as quantity, null as list_cost, amount, 0 as line_count, false as is_upper_bound,
-        origin_part, '-' as allocation_rule_id, null as allocation_method, null as allocation_ratio
+        'real' as seen_in, 0 as quantity, null as list_cost, amount, null as billed_amount, null as real_amount,
+        0 as line_count, false as is_upper_bound, origin_part, '-' as allocation_rule_id, null as allocation_method,
+        null as allocation_ratio
     from settlements
     where amount <> 0
     union all
@@ -274,7 +234,7 @@ kept as {{ written_down() }} (
         billing_period, payer_account_id, account_id as sub_account_id, service_name, sku_id,
         last_day(billing_period) as charge_date, charge_category, 'shared' as component, '-' as commitment_discount_id,
         '-' as pricing_unit, currency, 'every view but billed' as seen_in, 0 as quantity, null as list_cost, amount,
-        0 as line_count, false as is_upper_bound,
+        null as billed_amount, null as real_amount, 0 as line_count, false as is_upper_bound,
         origin_account_id as origin_part, allocation_rule_id, allocation_method, allocation_ratio
     from shared
 ),
@@ -296,6 +256,8 @@ costs as (
         pricing_unit,
         {{ vendor_amount('list_cost') }} as list_cost,
         {{ vendor_amount('amount') }} as amount,
+        {{ vendor_amount('billed_amount') }} as billed_amount,
+        {{ vendor_amount('real_amount') }} as real_amount,
         currency,
         cast(line_count as bigint) as line_count,
         {{ part_account('origin_part') }} as origin_account_id,
@@ -307,7 +269,7 @@ costs as (
     from kept
 )
 
--- In the order of the key: equal rows then give an equal export, which has twice the rows to sort.
+-- In the order of the key: equal rows then give an equal export, which has more rows to sort.
 select * from costs
 order by
     payer_account_id, sub_account_id, assigned_by, service_name, sku_id, charge_category, component,

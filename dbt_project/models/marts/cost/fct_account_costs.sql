@@ -2,25 +2,13 @@
 -- commitment and cost view.
 -- Per payer and month `billed` sums to the vendor's bill, every other view but `standalone` to its amortised cost, to the
 -- last decimal. A view: what is alike in several cost views is stored once, and shown here in each.
-{%- set cost_views = ['billed', 'effective', 'owner', 'real', 'standalone'] %}
 with
 
 costs_seen as (
     select * from {{ ref('int_allocation__costs_seen') }}
 ),
 
-cost_views as (
-    select * from (
-        values
-        {%- for cost_view in cost_views %}
-        ('every view', '{{ cost_view }}'),
-        {%- if cost_view != 'billed' %}
-        ('every view but billed', '{{ cost_view }}'),
-        {%- endif %}
-        ('{{ cost_view }}', '{{ cost_view }}'){{ ',' if not loop.last }}
-        {%- endfor %}
-    ) as named (seen_in, cost_view)
-),
+views_seen_in as {{ views_seen_in() }},
 
 costs as (
     select
@@ -36,11 +24,15 @@ costs as (
         costs_seen.charge_category,
         costs_seen.component,
         costs_seen.commitment_discount_id,
-        cost_views.cost_view,
+        views_seen_in.cost_view,
         costs_seen.quantity,
         costs_seen.pricing_unit,
         costs_seen.list_cost,
-        costs_seen.amount,
+        case views_seen_in.cost_view
+            when 'billed' then coalesce(costs_seen.billed_amount, costs_seen.amount)
+            when 'real' then coalesce(costs_seen.real_amount, costs_seen.amount)
+            else costs_seen.amount
+        end as amount,
         costs_seen.currency,
         costs_seen.line_count,
         costs_seen.origin_account_id,
@@ -50,8 +42,8 @@ costs as (
         costs_seen.allocation_ratio,
         costs_seen.is_upper_bound
     from costs_seen
-    inner join cost_views
-        on costs_seen.seen_in = cost_views.seen_in
+    inner join views_seen_in
+        on costs_seen.seen_in = views_seen_in.seen_in
 )
 
 select * from costs
