@@ -150,7 +150,7 @@ both_ways as (
 
 flagged as (
     select
-        termed.*,
+        termed.* exclude (from_customer_id, to_customer_id),
         borrowing.customer_id is not null as borrower_lends_too,
         lending.customer_id is not null as lender_borrows_too
     from termed

@@ -11,6 +11,16 @@ month_days as (
     {{ numbers(31) }}
 ),
 
+-- What of a period of so many days is over by the end of each: divided here once, not once a charge (5 microseconds each).
+shares as (
+    select
+        month_days.number as day_number,
+        periods.number + 1 as day_count,
+        {{ divide('month_days.number + 1', 'periods.number + 1') }} as share_to_date
+    from month_days
+    inner join month_days as periods on month_days.number <= periods.number
+),
+
 plan_charges as (
     select
         billing_period,
@@ -42,13 +52,11 @@ plan_to_date as (
         placed.party_id,
         placed.first_date,
         placed.end_date,
-        {{ add_days('placed.first_date', 'month_days.number') }} as charge_date,
+        {{ add_days('placed.first_date', 'shares.day_number') }} as charge_date,
         placed.currency,
-        {{ money(
-            'placed.charged * ' ~ divide('month_days.number + 1', "datediff('day', placed.first_date, placed.end_date)")
-        ) }} as charged_to_date
+        {{ money('placed.charged * shares.share_to_date') }} as charged_to_date
     from placed
-    inner join month_days on month_days.number < datediff('day', placed.first_date, placed.end_date)
+    inner join shares on datediff('day', placed.first_date, placed.end_date) = shares.day_count
 ),
 
 spread as (
