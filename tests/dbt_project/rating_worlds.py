@@ -125,7 +125,7 @@ class World:
         return {**catalog, "months": months, "currencies": currencies, "delivery_totals": totals}
 
     def bill_groups(self) -> list[dict[str, Any]]:
-        """One group of bill lines per payer and month: what the bill says, and what the view it is resold in comes to."""
+        """One group of lines per payer and month: what the bill says, and what the view it is resold in comes to."""
         roles = {party["party_id"]: party["role"] for party in self.parties}
         views = self.payer_views(roles, {payer["payer_id"]: payer["party_id"] for payer in self.payers})
         lines = []
