@@ -13,6 +13,7 @@ viewed as (
         sum(case cost_view when 'effective' then quantity else 0 end) as effective_quantity,
         sum(case cost_view when 'owner' then quantity else 0 end) as owner_quantity
     from {{ in_run(ref('fct_account_costs')) }}
+    where cost_view in ('effective', 'owner')
     group by all
 )
 
