@@ -26,12 +26,15 @@ def split(good: pl.DataFrame, contract: Contract, received_at: str) -> tuple[pl.
     column = clock_column(contract)
     if column is None or good.is_empty():
         return good, pl.DataFrame(schema=REJECTED_SCHEMA), []
-    told = pl.col(column.name)
-    reason = pl.when(told < datetime.fromisoformat(str(column.properties["notBefore"]))).then(pl.lit("too_old"))
+    told, earliest = pl.col(column.name), datetime.fromisoformat(str(column.properties["notBefore"]))
+    reason, latest = pl.when(told < earliest).then(pl.lit("too_old")), datetime.max
     if received_at:
         received = datetime.fromisoformat(received_at).replace(tzinfo=None)
         latest = received + timedelta(seconds=column.properties["clockAheadSeconds"])
         reason = reason.when(told > latest).then(pl.lit("clock_ahead"))
+    ends = good[column.name].min(), good[column.name].max()
+    if None not in ends and earliest <= ends[0] and ends[1] <= latest:  # type: ignore[operator]
+        return good, pl.DataFrame(schema=REJECTED_SCHEMA), []
     reasons = good.select(reason.otherwise(None).alias("reason")).to_series()
     wrong = reasons.is_not_null()
     if not wrong.any():

@@ -132,6 +132,8 @@ def _read(
         of = {"source": contract.feed, "table_name": contract.table, "account": found.account}
         # When a misdated row happened nobody knows: the month in which it came is the one to look at it.
         for period, refused in ((batch.period, bad), (delivery.received_at[:7], misdated)):
+            if refused.is_empty():
+                continue
             tally.add_rejected(period, refused)
             named = {name: pl.lit(text) for name, text in of.items()}
             rejected.add(period, refused.with_columns(**_common(period, delivery), **named))

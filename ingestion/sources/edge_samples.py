@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import polars as pl
 
-from ingestion.contracts import Contract
+from ingestion.contracts import REJECTED_SCHEMA, Contract
 from ingestion.deliveries import Refused, Rows
 
 SAMPLE_COLUMNS = pl.Schema(
@@ -163,6 +163,8 @@ def _typed(frame: pl.DataFrame, counted: int) -> pl.DataFrame:
         pl.when(number.str.contains(_PLAIN)).then(unambiguous).cast(VALUE_TYPE, strict=False).alias("value"),
         pl.from_epoch("microseconds", time_unit="us").alias("sampled_at"),
     )
+    if typed["value"].null_count() == typed["number"].null_count():
+        return typed
     odd = typed.select((number.is_not_null() & pl.col("value").is_null() & pl.col("reason").is_null()).arg_true())
     if odd.is_empty():
         return typed
@@ -186,8 +188,9 @@ def _by_month(typed: pl.DataFrame, key: str, contract: Contract) -> Iterator[Row
     months = typed["month"].unique().sort().to_list()
     for number in months:
         part = typed if len(months) == 1 else typed.filter(pl.col("month") == number)
-        bad = part.filter(pl.col("reason").is_not_null())
-        good = part if bad.is_empty() else part.filter(pl.col("reason").is_null())
+        good, bad = part, part.clear()
+        if part["reason"].null_count() < len(part):
+            good, bad = part.filter(pl.col("reason").is_null()), part.filter(pl.col("reason").is_not_null())
         yield Rows(
             period=f"{number // 100:04d}-{number % 100:02d}" if number else "",
             good=good.select(*names, "source_file", "source_row"),
@@ -196,6 +199,8 @@ def _by_month(typed: pl.DataFrame, key: str, contract: Contract) -> Iterator[Row
 
 
 def _rejected(bad: pl.DataFrame) -> pl.DataFrame:
+    if bad.is_empty():
+        return pl.DataFrame(schema=REJECTED_SCHEMA)
     described = pl.struct("line", "offset", "source", "series", "labels", "sampled_at", value=pl.col("number"))
     return bad.select(
         "source_file",
