@@ -44,7 +44,7 @@
         when abs({{ value }}) >= 100000000000000000
             then cast(cast({{ value }} as decimal(38, 6)) * {{ seconds }} as decimal(38, 12))
         when mod({{ microseconds }}, 1000000) = 0
-            then cast({{ value }} as decimal(38, 12)) * cast({{ seconds }} as decimal(3, 0))
+            then cast({{ value }} as decimal(38, 12)) * cast({{ whole_quotient(microseconds, 1000000) }} as decimal(3, 0))
         else cast(cast({{ value }} as decimal(38, 12)) * {{ seconds }} as decimal(38, 12))
     end
 {%- endmacro %}
