@@ -1,7 +1,7 @@
 """Line protocol, quickly: a file of lines -> sample frames. Ordinary lines are taken apart by Polars, all at once;
 every line with an escape, a quote, an exponent, a comment or a fault goes one by one to `edge_line_protocol.py`.
-A server's day is a few thousand lines, and setting Polars to work on them costs as much as the work: few queries. A lazy join of
-so few lines takes 3 ms, an eager one 0.3.
+A server's day is a few thousand lines, and setting Polars to work on them costs as much as the work: few queries. A
+lazy join of so few lines takes 3 ms, an eager one 0.3.
 
 Counts: each field value of a line that is understood is one row; of a malformed one each physical line is one row.
 """
