@@ -57,26 +57,28 @@ days_in_doubt as (
 ),
 
 {% set key_number -%} hash(source, subject_kind, series, labels, sampled_at) {%- endset %}
--- One number for the five columns of a key tells which may have come twice, at a third of the cost of the five; two keys of
--- one number are told apart below.
+-- One number for the five columns of a key tells which may have come with two values, at a third of the cost of the five; two
+-- keys of one number are told apart below. The same value again, which is all that pairs of agents send, goes no further.
 in_doubt as (
     select *, cast(sampled_at as date) as sampled_on
     from delivered_in_doubt
 ),
 
-numbers_repeated as (
+numbers_differing as (
     select {{ key_number }} as key_number
     from in_doubt
     inner join days_in_doubt using (billing_period, {{ day }})
     group by key_number
-    having count(*) > 1
+    having
+        count(*) > 1
+        and (min(value) <> max(value) or count(value) not in (0, count(*)) or count(text_value) > 0)
 ),
 
 repeated as (
     select delivered_again.*
     from delivered_again
     inner join billing_periods using (billing_period)
-    inner join numbers_repeated on {{ key_number }} = numbers_repeated.key_number
+    inner join numbers_differing on {{ key_number }} = numbers_differing.key_number
 ),
 
 {% set key = 'billing_period, source, subject_kind, series, labels, sampled_at' %}
