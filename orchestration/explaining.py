@@ -4,7 +4,7 @@ line -> rated charge -> edges above -> allocated cost -> vendor lines        -> 
                      -> metered usage                 -> samples or events   -> delivered files
                      -> commitment or adjustment      -> charges of its scope in its term
 correction           -> the line it corrects, the reason and the inputs before and after
-corrected line       -> what was billed since: with the line it is what is rated now, to the last decimal
+corrected or voided  -> what was billed for the charge since: with the line it is what is rated now, to the last decimal
 """
 
 from __future__ import annotations
@@ -60,11 +60,15 @@ def explained(connection: duckdb.DuckDBPyConnection, line_id: str, limit: int = 
             "select reason, why, inputs_before, inputs_after from fct_restatements where line_id = ?",
             line_id,
         )
-    if line["status"] == "issued":
+    if line["status"] == "issued" and not line["corrects_line_id"]:
         walk.step_if_any(
-            "billed since, to correct it",
+            "billed for the charge since",
             "select line_id, status, invoice_period, exact_amount, amount from fct_invoice_lines"
-            " where corrects_line_id = ? order by status desc, invoice_period, line_id",
+            " where service_period = ? and agreement_id = ? and charge_key = ? and line_id <> ?"
+            " order by status desc, invoice_period, line_id",
+            line["service_period"],
+            line["agreement_id"],
+            line["charge_key"],
             line_id,
         )
     charges = walk.step(

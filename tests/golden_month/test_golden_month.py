@@ -154,7 +154,7 @@ def test_a_corrected_line_names_what_was_billed_since(issued: House) -> None:
         assert corrected
         for (line_id,) in corrected:
             steps = {step.name: step.rows for step in explained(connection, line_id, limit=1000)}
-            billed = [*steps["invoice line"], *steps["billed since, to correct it"]]
+            billed = [*steps["invoice line"], *steps["billed for the charge since"]]
             assert sum(row["exact_amount"] for row in billed) == sum(row["amount"] for row in steps["rated charges"])
 
 

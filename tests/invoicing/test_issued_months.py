@@ -105,10 +105,11 @@ def _numbered(house: House) -> list[tuple]:
 
 
 def _explained(house: House) -> None:
-    """From the line to the file it was delivered in."""
+    """From the line to what was billed in its place, and to the file it was delivered in."""
     steps = house("2026-02-10", "explain", "ACME-2026-000001/1")
     assert [step["step"] for step in steps] == [
         "invoice line",
+        "billed for the charge since",
         "rated charges",
         "subscription and charge",
         "prices",
@@ -116,6 +117,8 @@ def _explained(house: House) -> None:
         "samples",
         "delivered files",
     ]
+    amounts = [Decimal(row["exact_amount"]) for row in steps[0]["rows"] + steps[1]["rows"]]
+    assert amounts == [10, -10, 20] and sum(amounts) == Decimal(steps[2]["rows"][0]["amount"])
     sample, file = steps[-2]["rows"][0], steps[-1]["rows"][0]
     assert Decimal(sample["value"]) == 100
     assert sample["source_file"] == file["uri"] and sample["source_row"] == 1
