@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
-from importlib import import_module
+from collections.abc import Iterable, Iterator
 
+from ingestion import inbox as inboxes
 from ingestion.contracts import inbound_contracts
 from ingestion.deliveries import Found
 from ingestion.lake import Lake
@@ -37,19 +37,21 @@ def content_by_period(found: Iterable[Found], periods_without: list[str]) -> dic
     }
 
 
-def _found(settings: Settings) -> Iterable[Found]:
+def _found(settings: Settings, feeds: Iterable[str]) -> Iterator[Found]:
     inbox = open_storage(settings.inbox_uri)
     terms = Lake(open_storage(settings.lake_uri)).terms()
-    for feed in sorted({contract.feed for contract in inbound_contracts()}):
-        yield from import_module(f"ingestion.sources.{feed}").find(inbox, None, terms)
+    for feed in feeds:
+        yield from inboxes.find(feed, inbox, None, terms)
 
 
 def complete_deliveries(settings: Settings) -> dict[str, str]:
     """Period -> digest of the complete deliveries that touch it."""
     periods = open_periods(settings.first_period, settings.clock.date(), settings.open_months)
-    return content_by_period(_found(settings), periods)
+    return content_by_period(_found(settings, inboxes.feeds()), periods)
 
 
 def billed_periods(settings: Settings) -> list[str]:
     """Periods of which the inbox holds a vendor's complete bill."""
-    return sorted({found.period for found in _found(settings) if found.period and found.status == "complete"})
+    feeds = {contract.feed for contract in inbound_contracts() if contract.properties["delivers"] == "whole_period"}
+    found = _found(settings, sorted(feeds))
+    return sorted({delivery.period for delivery in found if delivery.period and delivery.status == "complete"})

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingestion import inbox as inboxes
 from ingestion.lake import Lake
 from ingestion.landing import LandingReport, land
 from ingestion.storage import open_storage
 from orchestration import period_state, tables, warehouse
+from orchestration.deliveries_seen import billed_periods
 from orchestration.home import prepare_home
 from orchestration.locks import locked
 from orchestration.periods import BadSetting, known_period, period_of
@@ -84,9 +84,8 @@ def run(settings: Settings, periods: Iterable[str], tell: Tell = lambda text: No
 
 
 def never_made_before(settings: Settings, lake: Lake, last: str, made: set[str]) -> list[str]:
-    """Months before the last that have rows in the lake or bills in the inbox, and are not among those made."""
-    bills = inboxes.find("aws_cur", open_storage(settings.inbox_uri), None, lake.terms())
-    known = {found.period for found in bills if found.period}
+    """Months before the last that have rows in the lake or a bill in the inbox, and are not among those made."""
+    known = {*billed_periods(settings)}
     known |= {period_of(total["billing_period"]) for total in lake.totals() if total["billing_period"]}
     return sorted(period for period in known - made if settings.first_period <= period < last)
 
