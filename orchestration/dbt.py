@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -31,9 +31,13 @@ from orchestration.locks import locked
 from orchestration.parsing import parse_if_changed, parsed
 from orchestration.periods import months_after
 from orchestration.settings import DBT_PROJECT, Settings
+from orchestration.standing_views import StandingViews
 
 # What has a month, and everything that reads it: one invocation builds a month, in dbt's own order.
 WITH_MONTH = "config.event_time:billing_period+"
+# Of these, what each month writes or checks; the views are for all months.
+OF_EACH_MONTH = [f"{WITH_MONTH},config.materialized:{kind}" for kind in ("incremental", "table")]
+OF_EACH_MONTH += [f"{WITH_MONTH},resource_type:test"]
 
 LAKE_REFERENCE = dg.AssetKey(["lake", "reference"])
 LAKE_MONTH = dg.AssetKey(["lake", "month"])
@@ -155,8 +159,13 @@ def _ended(settings: Settings, words: Sequence[str], name: str) -> dbt_runner.En
     return ended
 
 
-def built(context: dg.AssetExecutionContext, settings: Settings, words: Sequence[str]) -> Iterator[Any]:
+def built(
+    context: dg.AssetExecutionContext, settings: Settings, words: Sequence[str], stands: bool = False
+) -> Iterator[Any]:
     """Builds what Dagster selected of a `@dbt_assets`; then yields its materialisations and check results.
+
+    stands   what has a month has its views and its tables' columns from this code (`period_state.relations_stand`):
+             where Dagster selected all, views are left as they are, and no table is asked for its columns
 
     Raises DbtFailed at the end where a model or a blocking test failed; what stands behind it was not built.
     """
@@ -171,14 +180,23 @@ def built(context: dg.AssetExecutionContext, settings: Settings, words: Sequence
         dagster_dbt_translator=translator,
         current_dbt_indirect_selection_env=None,
     )
+    if stands := stands and not context.is_subset:
+        selection = ["--select", *OF_EACH_MONTH, "--vars", json.dumps({"columns_stand": True})]
     chosen = [*selection, *(["--indirect-selection", indirect] if indirect else [])]
     name = f"{context.op.name}-{context.run_id[:7]}"
     ended = _ended(settings, ["build", "--exclude-resource-type", "unit_test", *words, *chosen], name)
+    views = StandingViews(manifest["parent_map"], monthly_views(manifest) if stands else ())
+
+    def shown(found: Iterable[str]) -> Iterator[dg.MaterializeResult]:
+        return (dg.MaterializeResult(translator.get_asset_key(manifest["nodes"][view])) for view in found)
+
     # Only now: Dagster, interrupted, leaves a generator suspended, and with it would stay the lock and dbt at work.
     for event in ended.events:
+        yield from shown(views.read_by(event["data"]["node_info"]["unique_id"]))
         message = DbtCoreCliEventMessage(raw_event=event, event_history_metadata={})
         yield from message.to_default_asset_events(manifest, translator, context, None, dbt_project)
     ended.raise_on_failure()
+    yield from shown(views.left())
 
 
 def build_tables(settings: Settings, marts: Sequence[str], month: date) -> None:
@@ -211,6 +229,12 @@ def with_month(manifest: Mapping[str, Any]) -> set[str]:
         found.update(new)
         queue.extend(new)
     return found
+
+
+def monthly_views(manifest: Mapping[str, Any]) -> set[str]:
+    """Unique ids of the views among them: what WITH_MONTH selects and OF_EACH_MONTH does not."""
+    nodes = manifest["nodes"]
+    return {identifier for identifier in with_month(manifest) if nodes[identifier]["config"]["materialized"] == "view"}
 
 
 @dataclass(frozen=True, slots=True)

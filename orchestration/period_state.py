@@ -2,7 +2,8 @@
 
 A month is up to date while three hashes stand: of its own inputs in the lake, of the code that computes it, and of
 the months before it, because a draft invoice takes the difference to all earlier months. What has no month stands
-beside them under a name of its own, and is up to date while the first two stand.
+beside them under a name of its own, and is up to date while the first two stand; so do the views and the tables'
+columns that all months share, while the code stands.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _TABLES = (
     " (period varchar, inputs_hash varchar, code_hash varchar, earlier_hash varchar, materialised_at timestamp)",
 )
 REFERENCE = "reference"  # in the place of a month
+RELATIONS = "relations"  # likewise: views and tables' columns of what has a month
 _NOT_CODE = {"target", "logs", "__pycache__", ".user.yml"}
 
 
@@ -78,8 +80,8 @@ def done(connection: duckdb.DuckDBPyConnection) -> dict[str, Done]:
     create_tables(connection)
     rows = connection.execute(
         "select period, inputs_hash, code_hash, earlier_hash from meterhouse.period_state"
-        " where period <> ? order by period",
-        [REFERENCE],
+        " where period not in (?, ?) order by period",
+        [REFERENCE, RELATIONS],
     ).fetchall()
     return {row[0]: Done(*row) for row in rows}
 
@@ -91,6 +93,26 @@ def reference_stands(connection: duckdb.DuckDBPyConnection, inputs_hash: str) ->
         "select inputs_hash, code_hash from meterhouse.period_state where period = ?", [REFERENCE]
     ).fetchone()
     return made_from == (inputs_hash, code_hash())
+
+
+def relations_stand(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether this code made every view of what has a month, and every table has the columns this code gives it."""
+    create_tables(connection)
+    made_by = connection.execute("select code_hash from meterhouse.period_state where period = ?", [RELATIONS])
+    return made_by.fetchone() == (code_hash(),)
+
+
+def forget_relations(connection: duckdb.DuckDBPyConnection) -> None:
+    """Some are about to be made by this code, so that they are no longer all of another."""
+    connection.execute("delete from meterhouse.period_state where period = ?", [RELATIONS])
+
+
+def record_relations(connection: duckdb.DuckDBPyConnection) -> None:
+    """All of them were made, with some month."""
+    connection.execute("begin")
+    query = "values (?, '', ?, '', cast(current_timestamp as timestamp))"
+    _replace(connection, "period_state", query, RELATIONS, code_hash())
+    connection.execute("commit")
 
 
 def started(connection: duckdb.DuckDBPyConnection, period: str) -> dict[str, Done]:

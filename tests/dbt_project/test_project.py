@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from ingestion.contracts import CONTRACTS, inbound_contracts
-from orchestration.dbt import with_month
+from orchestration.dbt import OF_EACH_MONTH, WITH_MONTH, monthly_views, with_month
 from orchestration.outbound_contracts import is_mart, outbound_contracts
 from tests.dbt_project.conftest import DBT, PROJECT, ScratchWarehouse
 
@@ -111,6 +111,22 @@ def test_what_has_no_month_follows_from_the_catalog(manifest: dict[str, Any]) ->
     assert tables and checks
     assert set().union(*map(sources_of, tables)) <= {"catalog"}
     assert set().union(*map(sources_of, checks)) <= {"catalog", "cloudevents", "lake"}
+
+
+@pytest.mark.dbt
+def test_a_month_is_its_views_and_what_each_month_writes_and_checks(
+    manifest: dict[str, Any], scratch_warehouse: Callable[..., ScratchWarehouse]
+) -> None:
+    """Fails when a monthly run over standing views leaves out a table or a check, or makes a view."""
+
+    def listed(*selected: str) -> set[str]:
+        kinds = [word for kind in ("model", "seed", "test") for word in ("--resource-type", kind)]
+        words = ["ls", "--quiet", "--output", "json", "--output-keys", "unique_id", *kinds, "--select", *selected]
+        done = scratch_warehouse().dbt(*words)
+        assert done.returncode == 0, done.stdout[-3000:]
+        return {json.loads(line)["unique_id"] for line in done.stdout.splitlines()}
+
+    assert listed(*OF_EACH_MONTH) == listed(WITH_MONTH) - monthly_views(manifest)
 
 
 @pytest.mark.dbt

@@ -19,6 +19,7 @@ from orchestration.landed import landed_of
 from orchestration.period_state import REFERENCE, Done, earlier_hash
 from orchestration.run import never_made_before, plan
 from orchestration.settings import Settings
+from orchestration.standing_views import StandingViews
 from orchestration.tables import markdown, net_by_currency, unexplained
 from tests.worlds.builder import World, line, sample
 
@@ -162,6 +163,32 @@ def test_what_has_no_month_stands_while_its_inputs_and_code_do(monkeypatch: pyte
         assert not period_state.reference_stands(connection, "a")
     period_state.record_started(connection, REFERENCE)
     assert not period_state.reference_stands(connection, "a")
+
+
+def test_views_and_columns_stand_while_the_code_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails when views of other code, or of a run that died among them, pass for this code's, or look like a month."""
+    connection = duckdb.connect()
+    assert not period_state.relations_stand(connection)
+    period_state.record_relations(connection)
+    assert period_state.relations_stand(connection) and period_state.done(connection) == {}
+    with monkeypatch.context() as changed:
+        changed.setattr(period_state, "code_hash", lambda: "another")
+        assert not period_state.relations_stand(connection)
+        period_state.forget_relations(connection)  # and the run of the other code died
+    assert not period_state.relations_stand(connection)
+
+
+def test_standing_views_are_told_of_between_what_they_read_and_what_reads_them() -> None:
+    """Fails when a view is told of twice, not at all, before one it reads, or after a table that reads it."""
+    parents = {"b": ["a"], "c": ["b", "a"], "t": ["c"], "d": ["t"], "f": ["e", "d"], "e": ["d"], "u": ["t", "b"]}
+    views = StandingViews(parents, ["a", "b", "c", "d", "e", "f"])
+    told: list[str] = []
+    for table in ("t", "u"):
+        told += [*views.read_by(table), table]
+    told += views.left()
+    assert sorted(told) == sorted({*parents, "a"})
+    for node, read in parents.items():
+        assert all(told.index(each) < told.index(node) for each in read), (node, told)
 
 
 def test_earlier_months_with_deliveries_that_were_never_made_are_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,22 @@ def test_both_months_are_materialised_and_green(first_run: Path, first_report: d
     with dg.DagsterInstance.from_config(str(first_run / "dagster")) as instance:
         for asset in ("aws_cur", "edge", "fct_account_costs", "fct_invoices", "invoices", "exported_month"):
             assert instance.get_materialized_partitions(dg.AssetKey(asset)) == {"2026-01", "2026-02"}, asset
+
+
+def test_views_are_made_with_the_first_month_and_stand_for_the_next(first_run: Path) -> None:
+    """Fails when a month makes views anew that stand, leaves out a check or a table for it, or its assets lack it."""
+    import dagster as dg
+
+    log = (first_run / "logs" / "run.log").read_text("utf-8")
+    _, january, february = re.findall(r"Finished running (.+?) in ", log)
+    counted = (re.findall(r"(\d+) ([a-z ]+?)s?(?=,|$)", said) for said in (january, february))
+    kinds = [{kind: int(count) for count, kind in each} for each in counted]
+    assert kinds[0].pop("view model") > 10
+    kinds[0].pop("exposure", None)  # pages of reports/, with which dbt does nothing
+    assert kinds[0] == kinds[1], (january, february)
+    with dg.DagsterInstance.from_config(str(first_run / "dagster")) as instance:
+        for view in ("fct_account_costs", "focus_cost_and_usage", "fct_close_gates"):
+            assert instance.get_materialized_partitions(dg.AssetKey(view)) == {"2026-01", "2026-02"}, view
 
 
 def test_the_invoice_is_the_bill_and_the_mark_up(first_run: Path) -> None:

@@ -11,10 +11,12 @@
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
-    {%- if config.get('contract').enforced -%}
-        {%- do get_assert_columns_equivalent(compiled_code) -%}
+    {%- if not var('columns_stand', false) -%}
+        {%- if config.get('contract').enforced -%}
+            {%- do get_assert_columns_equivalent(compiled_code) -%}
+        {%- endif -%}
+        {%- do assert_columns_stand(existing, compiled_code) -%}
     {%- endif -%}
-    {%- do assert_columns_stand(existing, compiled_code) -%}
 
     {%- set month -%}
         {{ config.get('event_time') }} >= '{{ model.batch.event_time_start }}'

@@ -1,0 +1,32 @@
+"""Views that a run leaves as they are, told of to Dagster all the same: what is seen through them is new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+
+class StandingViews:
+    """Each is told of once, after the views it reads and before what reads it: Dagster takes assets in no other order.
+
+    parents   unique id -> unique ids of what it reads (`parent_map` of dbt's manifest)
+    """
+
+    def __init__(self, parents: Mapping[str, Sequence[str]], views: Iterable[str]) -> None:
+        self._parents = parents
+        self._untold = set(views)
+
+    def read_by(self, identifier: str) -> Iterator[str]:
+        """Those that a node reads, itself or through one another, and that were not told of before."""
+        for parent in self._parents.get(identifier, ()):
+            if parent in self._untold:
+                yield from self.read_by(parent)
+                self._untold.discard(parent)
+                yield parent
+
+    def left(self) -> Iterator[str]:
+        """Those that nothing read which was told of."""
+        for view in sorted(self._untold):
+            if view in self._untold:
+                yield from self.read_by(view)
+                self._untold.discard(view)
+                yield view
