@@ -7,7 +7,9 @@ along. No selection, no months and no assets here: those are `dbt.py`'s and the 
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import os
+import pickle
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -80,9 +82,29 @@ def parse(settings: Settings, fingerprint: str) -> Manifest:
     return result.result
 
 
-def parsed(settings: Settings, fingerprint: str) -> Manifest:
-    """The project as dbt holds it: this process's own, or read from what the last parse left."""
+def parsed(settings: Settings, fingerprint: str, written: Path | None = None) -> Manifest:
+    """The project as dbt holds it: this process's own, else as it was `written`, else as the last parse left it."""
+    if fingerprint not in _kept and written and written.exists():
+        sealed, fields = pickle.loads(written.read_bytes())
+        if sealed == fingerprint:
+            from dbt.contracts.graph.manifest import Manifest
+
+            _kept.clear()
+            _kept[fingerprint] = Manifest(**fields)
     return _kept.get(fingerprint) or parse(settings, fingerprint)
+
+
+def write(manifest: Manifest, fingerprint: str, file: Path) -> None:
+    """Writes the project as dbt holds it, for `parsed`. Who may write the file may run code as who reads it.
+
+    Field by field, because a manifest's own way to be pickled (dbt 1.11) leaves one out and shifts those after it.
+    Fields with an underscore are what dbt looks things up by; it makes them anew.
+    """
+    names = [field.name for field in dataclasses.fields(manifest) if not field.name.startswith("_")]
+    fields = {name: getattr(manifest, name) for name in names}
+    unfinished = file.with_suffix(".part")
+    unfinished.write_bytes(pickle.dumps((fingerprint, fields), protocol=pickle.HIGHEST_PROTOCOL))
+    os.replace(unfinished, file)
 
 
 def _note_error(event: Any, errors: list[str]) -> None:
