@@ -217,7 +217,7 @@ def _outcome(result: dg.ExecuteInProcessResult, name: str, reason: str, seconds:
         return sorted(
             f"{evaluation.check_name} on {evaluation.asset_key.to_user_string()}"
             for evaluation in result.get_asset_check_evaluations()
-            if not evaluation.passed and evaluation.severity == severity
+            if not evaluation.passed and evaluation.severity == severity and _was_asked(evaluation)
         )
 
     warnings = said_no(dg.AssetCheckSeverity.WARN)
@@ -225,6 +225,12 @@ def _outcome(result: dg.ExecuteInProcessResult, name: str, reason: str, seconds:
         return Outcome(name, "materialised", reason, seconds, warnings=warnings)
     failed_checks = said_no(dg.AssetCheckSeverity.ERROR)
     return Outcome(name, "failed", _errors(result.all_events), seconds, failed_checks, warnings)
+
+
+def _was_asked(evaluation: dg.AssetCheckEvaluation) -> bool:
+    """Whether a check came to an answer: dbt's that broke off, for want of memory say, has not said no to the money."""
+    status = evaluation.metadata.get("status")
+    return status is None or status.value not in ("error", "runtime error")
 
 
 # What DuckDB and the operating system say when there is not enough of something, and what a person can do about it.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import duckdb
 import pytest
 
@@ -15,9 +16,10 @@ from ingestion.lake import Lake
 from ingestion.landing import land
 from ingestion.storage import open_storage
 from orchestration import period_state
+from orchestration.dbt_runner import DbtFailed
 from orchestration.landed import landed_of
 from orchestration.period_state import REFERENCE, Done, earlier_hash
-from orchestration.run import never_made_before, plan
+from orchestration.run import Outcome, RunReport, _outcome, never_made_before, plan
 from orchestration.settings import Settings
 from orchestration.standing_views import StandingViews
 from orchestration.tables import markdown, net_by_currency, unexplained
@@ -189,6 +191,29 @@ def test_standing_views_are_told_of_between_what_they_read_and_what_reads_them()
     assert sorted(told) == sorted({*parents, "a"})
     for node, read in parents.items():
         assert all(told.index(each) < told.index(node) for each in read), (node, told)
+
+
+def test_a_check_that_broke_off_has_not_said_no() -> None:
+    """Fails when a month that ran out of memory amid a check asks for the input to be repaired, and ends with 1."""
+
+    def outcome(*statuses: str) -> Outcome:
+        specs = [dg.AssetCheckSpec(f"check_{status.replace(' ', '_')}", asset="table") for status in statuses]
+
+        @dg.multi_asset(specs=[dg.AssetSpec("table")], check_specs=specs)
+        def models() -> Iterator[dg.AssetCheckResult]:
+            for spec, status in zip(specs, statuses, strict=True):
+                found = {"passed": False, "metadata": {"status": status}}
+                yield dg.AssetCheckResult(asset_key="table", check_name=spec.name, **found)
+            raise DbtFailed("Out of Memory Error: failed to pin block")
+
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = dg.materialize([models], instance=instance, raise_on_error=False)
+        return _outcome(result, "2026-01", "new", 1.0)
+
+    broken, refused = outcome("error", "runtime error"), outcome("error", "fail")
+    assert (broken.failed_checks, RunReport({}, [broken]).exit_code) == ([], 3)
+    assert "Out of Memory" in broken.reason and "METERHOUSE_MEMORY_LIMIT" in broken.reason
+    assert (refused.failed_checks, RunReport({}, [refused]).exit_code) == (["check_fail on table"], 1)
 
 
 def test_earlier_months_with_deliveries_that_were_never_made_are_named(tmp_path: Path) -> None:
