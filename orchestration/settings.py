@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     lock_timeout: float = 900.0  # seconds a second run waits for the first
     stuck_after: float = 7200.0  # seconds after which doctor calls a started run stuck
     threads: int = 2
-    memory_limit: str = "4GB"
+    memory_limit: str = "2GB"
     export_lines: bool = True  # every bill line as Parquet too; of very large bills the lake's own files may do
     zuora: str = ""  # folder or s3:// that issued invoices for Zuora are written to; default <home>/zuora
 
