@@ -117,10 +117,11 @@ def test_what_is_no_exact_number_is_quarantined(text: str, reason: str) -> None:
 
 
 @given(st.lists(st.one_of(st.integers().map(str), number_like), min_size=1))
+@example(["0" * 24, "0" * 25, "-" + "0" * 23, "-" + "0" * 24, "+" + "0" * 22 + "1", "+" + "0" * 23 + "1"])
 def test_an_integer_is_one_of_64_bits_or_none(texts: list[str]) -> None:
     """Fails when a whole number is cut to fit, or a fraction passes for one (fault 23)."""
     for text, outcome in zip(texts, outcomes(texts, "bigint"), strict=True):
-        if re.fullmatch(r"[+-]?[0-9]{1,24}", text, re.A) and -(2**63) <= int(text) < 2**63:
+        if re.fullmatch(r"(?=.{1,24}$)[+-]?[0-9]+", text, re.A) and -(2**63) <= int(text) < 2**63:
             assert outcome == int(text)
         else:
             assert outcome in ("not_a_number", "not_finite", "too_many_digits")
