@@ -62,6 +62,8 @@ def test_no_key_leaves_its_folder(key: str) -> None:
 def test_a_file_that_changed_since_it_was_listed_is_not_read(storage: Storage) -> None:
     """Fails when bytes other than the listed ones can be read under the listed file's name (fault 15)."""
     storage.write("a.csv", b"first")
+    if isinstance(storage, Folder):  # both within one tick of the clock would be of one time
+        os.utime(storage.locate("a.csv"), (0, 0))
     (file,) = storage.files()
     storage.write("a.csv", b"other")
     with pytest.raises(Changed):
