@@ -10,17 +10,18 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from ingestion.lake import Lake
 from ingestion.storage import Storage, open_storage
 from tests.browser import need_chromium
 from tests.order import Begun, order
 
+# How long an example takes, or is made, says how busy the machine is, and nothing of the house.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # Elsewhere each run tries other examples; there the same ones every time, so that a change is judged by itself alone.
-settings.register_profile("ci", derandomize=True, print_blob=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+settings.register_profile("ci", settings.get_profile("busy"), derandomize=True, print_blob=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "busy")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups

@@ -202,7 +202,7 @@ def test_a_currency_without_minor_unit_rejects_the_table(inbox: Path, tmp_path: 
 
 
 @given(st.sampled_from(sorted(currencies())))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @example("JPY")
 @example("KWD")
 @example("CLF")

@@ -22,7 +22,8 @@ from ingestion.csv_reader import open_csv
 from ingestion.deliveries import Refused
 from ingestion.storage import open_storage
 
-in_one_folder = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+unchecked = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+in_one_folder = settings(max_examples=300, suppress_health_check=unchecked)
 
 
 def read(folder: Path, data: bytes, name: str = "file.csv") -> tuple[list[str], pl.DataFrame, pl.DataFrame]:
