@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.constants_ast import Constants
 
 from ingestion.lake import Lake
 from ingestion.storage import Storage, open_storage
@@ -22,6 +23,10 @@ settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCh
 # Elsewhere each run tries other examples; there the same ones every time, so that a change is judged by itself alone.
 settings.register_profile("ci", settings.get_profile("busy"), derandomize=True, print_blob=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "busy")
+if os.environ.get("CI"):
+    # Among them would be constants of whichever modules of the house are imported by then, which differ by worker and
+    # by choice of tests. No setting leaves them out.
+    pytest.MonkeyPatch().setattr("hypothesis.internal.conjecture.providers._get_local_constants", Constants)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
