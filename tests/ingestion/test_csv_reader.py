@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -242,24 +243,28 @@ def test_whatever_the_bytes_the_answer_is_rows_or_a_refusal(
 
 
 MEMORY = """
-import resource, sys
-from pathlib import Path
+import sys
 from ingestion.csv_reader import open_csv
 from ingestion.storage import open_storage
+from tests.memory import peak
 storage = open_storage(sys.argv[1])
 (file,) = storage.files()
 with open_csv(storage, file) as opened:
     rows = sum(rows.height for rows, _ in opened)
-print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(rows, peak())
 """
 
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
-    """Fails when a file four times as long needs more than a third more memory."""
+    """Fails when a file is held in memory: one of 297 MB may take a quarter of what it has more than one of 74.
+
+    Measured: 280 MB for either, up to 4 apart; with the rows held 367 and 757. The least of two readings each.
+    """
     line = b",".join(b"value-%d" % number for number in range(30)) + b"\n"
     header = b",".join(b"column-%d" % number for number in range(30)) + b"\n"
-    peaks = []
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    peaks, sizes = [], []
     for name, lines in (("short", 300_000), ("long", 1_200_000)):
         folder = tmp_path / name
         folder.mkdir()
@@ -267,8 +272,13 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
             file.write(header)
             for _ in range(lines // 10_000):
                 file.write(line * 10_000)
-        answer = subprocess.run([sys.executable, "-c", MEMORY, folder], capture_output=True, check=True, text=True)
-        rows, megabytes = map(int, answer.stdout.split())
-        assert rows == lines
-        peaks.append(megabytes)
-    assert peaks[1] < peaks[0] * 1.33, peaks
+        sizes.append((folder / "file.csv").stat().st_size)
+        taken = []
+        for _ in range(2):
+            command = [sys.executable, "-c", MEMORY, folder]
+            answer = subprocess.run(command, env=environment, capture_output=True, check=True, text=True)
+            rows, peak = map(int, answer.stdout.split())
+            assert rows == lines
+            taken.append(peak)
+        peaks.append(min(taken))
+    assert peaks[1] - peaks[0] < (sizes[1] - sizes[0]) / 4, (peaks, sizes)

@@ -22,6 +22,7 @@ from ingestion import parquet
 from ingestion.lake import Lake
 from ingestion.landing import land
 from ingestion.storage import open_storage
+from tests.memory import peak
 parquet.BYTES_PER_GROUP = 4 << 20  # small bills then have as many row groups as large ones
 feed, inbox, lake, file_bytes, memory_bytes = sys.argv[1:]
 if int(file_bytes):
@@ -30,9 +31,7 @@ if int(memory_bytes):
     mapped = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (mapped + int(memory_bytes),) * 2)
 report = land(feed, open_storage(inbox), Lake(open_storage(lake)))
-# Not ru_maxrss: that one remembers the process which was forked, here the one that made the bill.
-peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(report.rows_loaded, int(peak.split()[1]) << 10)
+print(report.rows_loaded, peak())
 """
 
 
