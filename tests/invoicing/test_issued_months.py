@@ -11,8 +11,8 @@ import pytest
 
 from tests.invoicing.test_rated_minus_billed import lines, marts
 from tests.invoicing.worlds import House, one_edge, price, units
+from tests.orchestration.command import LONGEST, start
 from tests.orchestration.command import marts as all_marts
-from tests.orchestration.command import start
 
 pytestmark = [pytest.mark.slow, pytest.mark.dbt]
 GATES = (
@@ -50,7 +50,7 @@ def test_an_issued_month_stays_whatever_happens_afterwards(tmp_path: Path) -> No
     arguments = ("issue", "--seller", "acme", "--period", "2026-01", "--waive", "sources", "--why", "told by phone")
     clock = {"METERHOUSE_NOW": "2026-02-02T12:00:00Z"}
     process = start(house.home, *arguments, **house.variables, **clock, METERHOUSE_FAULT="issue_after_entry:1")
-    process.communicate(timeout=600)
+    process.communicate(timeout=LONGEST)
     assert process.returncode == -signal.SIGKILL
     assert house.issue("2026-02-03", "2026-01")["status"] == "completed"
     assert house.issue("2026-02-03", "2026-01", expect=1)["status"] == "already_issued"

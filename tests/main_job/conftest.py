@@ -11,6 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.orchestration.command import LONGEST
+
 MainJob = Callable[..., duckdb.DuckDBPyConnection]
 
 
@@ -26,8 +28,9 @@ def main_job(tmp_path: Path) -> Iterator[MainJob]:
         command = [sys.executable, "-m", "orchestration.cli", "run", "--inbox", str(inbox), "--home", str(home)]
         for period in periods:
             command += ["--period", period]
+        environment = os.environ | {"METERHOUSE_NOW": now}
         finished = subprocess.run(
-            command, env=os.environ | {"METERHOUSE_NOW": now}, capture_output=True, text=True, timeout=600, check=False
+            command, env=environment, capture_output=True, text=True, timeout=LONGEST, check=False
         )
         assert finished.returncode == 0, finished.stdout[-4000:] + finished.stderr[-4000:]
         opened.append(duckdb.connect(str(home / "warehouse" / "warehouse.duckdb"), read_only=True))

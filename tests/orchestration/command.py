@@ -19,6 +19,7 @@ from tests.worlds.builder import World, line, sample
 ROOT = Path(__file__).parent.parent.parent
 NOW = "2026-03-15T00:00:00Z"
 RESELLER_ACCOUNT, CUSTOMER_ACCOUNT = "111111111111", "222222222222"
+LONGEST = 1800  # seconds that a command may take: against one that hangs, and no measure of a busy machine
 # When something came (a version carries it too), and where from: not what it says.
 NOT_CONTENT = {"landed_at", "received_at", "uri", "version"}
 
@@ -113,7 +114,7 @@ def start(home: Path, *arguments: str, largest_file: int = 0, **variables: str) 
 def meterhouse(home: Path, *arguments: str, expect: int = 0, **variables: str) -> Any:
     """Runs a command with --json where it ends well or says no; returns what it printed, parsed (or stderr)."""
     process = start(home, *arguments, "--json", **variables)
-    out, err = process.communicate(timeout=600)
+    out, err = process.communicate(timeout=LONGEST)
     assert process.returncode == expect, f"{arguments} ended with {process.returncode}:\n{out}\n{err}"
     return json.loads(out) if expect in (0, 1) else err
 

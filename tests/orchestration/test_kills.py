@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.orchestration.command import marts, meterhouse, outcomes, start
+from tests.orchestration.command import LONGEST, marts, meterhouse, outcomes, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.dbt, pytest.mark.xdist_group("tiny_world")]
 BOTH = ("--period", "2026-01", "--period", "2026-02")
@@ -63,11 +63,11 @@ def test_after_every_disturbance_the_next_run_ends_where_an_undisturbed_one_does
     home, variables = tmp_path / "home", {"METERHOUSE_INBOX": str(tmp_path / "inbox")}
     for stage in STAGES:
         process = start(home, "run", *BOTH, METERHOUSE_FAULT=stage, **variables)
-        _, err = process.communicate(timeout=600)
+        _, err = process.communicate(timeout=LONGEST)
         assert process.returncode == -signal.SIGKILL, f"{stage} was not reached:\n{err}"
     for said, limits in SHORT:
         process = start(home, "run", *BOTH, **limits, **variables)
-        out, err = process.communicate(timeout=600)
+        out, err = process.communicate(timeout=LONGEST)
         assert process.returncode == 3 and re.search(said, out + err), f"{limits}: {process.returncode}\n{out}\n{err}"
     report = meterhouse(home, "run", *BOTH, **variables)
     assert set(outcomes(report).values()) == {"materialised"}
@@ -87,7 +87,7 @@ def test_stopped_while_dbt_writes_the_next_run_puts_it_right(
     process = start(home, "run", *BOTH, "--json", **variables)
     during_the_months_build(home, process)
     process.send_signal(signal_)
-    _, err = process.communicate(timeout=60)  # of a lock that nobody releases we would hear after 900 seconds
+    _, err = process.communicate(timeout=300)  # of a lock that nobody releases we would hear after 900 seconds
     assert process.returncode == code, err
     meterhouse(home, "run", *BOTH, **variables)
     assert marts(home) == marts(first_run)

@@ -18,6 +18,7 @@ import pytest
 from orchestration.locks import holder
 from tests.orchestration.command import (
     CUSTOMER_ACCOUNT,
+    LONGEST,
     RESELLER_ACCOUNT,
     ROOT,
     bill,
@@ -138,7 +139,7 @@ def test_deleting_the_warehouse_gives_identical_marts_and_two_runs_at_once_do_th
         time.sleep(0.05)
     variables = {"METERHOUSE_INBOX": str(inbox), "METERHOUSE_LOCK_TIMEOUT": "0.5"}
     assert "has held the run lock" in meterhouse(home, "run", *BOTH, expect=3, **variables)
-    answers = [process.communicate(timeout=600) for process in runs]
+    answers = [process.communicate(timeout=LONGEST) for process in runs]
     assert [process.returncode for process in runs] == [0, 0], answers
     statuses = sorted(sorted(set(outcomes(json.loads(out)).values())) for out, _ in answers)
     assert statuses == [["materialised"], ["unchanged"]]
