@@ -117,29 +117,36 @@ def server(first_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     shutil.copytree(first_run.parent, folder, dirs_exist_ok=True)
     port = free_port()
     command = [sys.executable, "-m", "orchestration.cli", "ui", "--port", str(port)]
-    log = (folder / "ui.log").open("w")
+    log = folder / "ui.log"
     # In a session of its own with default signals: a server a script starts in the background may ignore them.
-    process = subprocess.Popen(
-        command,
-        env=environment(folder / "home", METERHOUSE_INBOX=str(folder / "inbox")),
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    with log.open("w") as said:
+        process = subprocess.Popen(
+            command,
+            env=environment(folder / "home", METERHOUSE_INBOX=str(folder / "inbox")),
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(240):
-            assert process.poll() is None, (folder / "ui.log").read_text()[-2000:]
+        for _ in range(1200):
+            assert process.poll() is None, log.read_text()[-2000:]
             try:
                 urllib.request.urlopen(f"{address}/server_info", timeout=2).close()
                 break
             except (urllib.error.URLError, TimeoutError, ConnectionError):
                 time.sleep(0.5)
+        else:
+            raise AssertionError(log.read_text()[-2000:])
         yield Server(address, folder / "home")
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(60)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 @pytest.fixture(scope="module")
