@@ -163,6 +163,14 @@ def page(served: str) -> Iterator[Any]:
         yield page
 
 
+# Once all are there, where each begins at one moment: the graph may still be zooming.
+LEFT_OF_ALL = """groups => {
+  const nodes = [...document.querySelectorAll("svg foreignObject *")].filter(node => !node.children.length)
+  const found = groups.map(group => nodes.find(node => node.textContent.trim() === group))
+  return found.every(node => node) && found.map(node => node.getBoundingClientRect().x)
+}"""
+
+
 @pytest.mark.browser
 def test_the_graph_reads_from_left_to_right_as_the_flow(page: Any, served: str, tmp_path: Path) -> None:
     """Fails when a group is missing from the graph or stands before what it reads, or the page asks the outside."""
@@ -173,8 +181,7 @@ def test_the_graph_reads_from_left_to_right_as_the_flow(page: Any, served: str, 
     )
     page.goto(f"{served}/asset-groups")
     flow = ["inbound", "lake", "staging", "marts_cost", "marts_invoicing", "exports"]
-    nodes = page.locator("svg foreignObject")
-    left = [nodes.get_by_text(group, exact=True).first.bounding_box()["x"] for group in flow]
+    left = page.wait_for_function(LEFT_OF_ALL, arg=flow).json_value()
     page.screenshot(path=str(tmp_path / "graph.png"))
     assert left == sorted(left)
     assert not outside
