@@ -1,16 +1,17 @@
 """A Stripe for the tests: localstripe on 127.0.0.1, with the gaps closed that an export of invoices falls into.
 
-`python stripe_server.py PORT` serves until it is ended; nothing of the house is imported. What is closed here, each
-because Stripe itself does it: invoices without a subscription, with a number that is unique, a currency and terms;
-lines added to a draft all at once, and only to a draft; finalising; negative totals, which become the customer's
-credit; credit notes, first against what is open. Every parameter has to be one that Stripe's own library knows
-(generated from Stripe's OpenAPI), and totals of three-decimal currencies end in 0. Idempotency keys are ignored, as if
-24 hours had passed. State stays in memory.
+`python stripe_server.py DESCRIPTOR` serves a bound socket until it is ended; nothing of the house is imported. What is
+closed here, each because Stripe itself does it: invoices without a subscription, with a number that is unique, a
+currency and terms; lines added to a draft all at once, and only to a draft; finalising; negative totals, which become
+the customer's credit; credit notes, first against what is open. Every parameter has to be one that Stripe's own library
+knows (generated from Stripe's OpenAPI), and totals of three-decimal currencies end in 0. Idempotency keys are ignored,
+as if 24 hours had passed. State stays in memory.
 """
 
 from __future__ import annotations
 
 import re
+import socket
 import sys
 import typing
 
@@ -198,4 +199,4 @@ def application() -> web.Application:
 
 
 if __name__ == "__main__":
-    web.run_app(application(), host="127.0.0.1", port=int(sys.argv[1]), print=None)
+    web.run_app(application(), sock=socket.socket(fileno=int(sys.argv[1])), print=None)

@@ -38,13 +38,14 @@ DIGITS = {"USD": 2, "JPY": 0, "KWD": 3}
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a Stripe API on loopback, in a process of its own: it outlives what a test kills."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     log = tmp_path_factory.mktemp("stripe") / "log"
-    command = [sys.executable, str(Path(__file__).with_name("stripe_server.py")), str(port)]
-    with log.open("wb") as target:
-        server = subprocess.Popen(command, stdout=target, stderr=target, stdin=subprocess.DEVNULL)
+    with socket.socket() as bound, log.open("wb") as target:  # nobody else gets the port before the server listens
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        command = [sys.executable, str(Path(__file__).with_name("stripe_server.py")), str(bound.fileno())]
+        server = subprocess.Popen(
+            command, stdout=target, stderr=target, stdin=subprocess.DEVNULL, pass_fds=[bound.fileno()]
+        )
     try:
         for _ in range(300):
             assert server.poll() is None, log.read_text("utf-8")[-2000:]

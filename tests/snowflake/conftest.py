@@ -14,20 +14,18 @@ ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-snowflake" / "bin" / "python"
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="session")
 def snowflake_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
     """Variables that make a command of the house run on the emulator, which is empty at first."""
     assert PYTHON.exists(), "the emulator's environment is missing: `make test-snowflake` makes it"
-    port = _free_port()
     log = (tmp_path_factory.mktemp("emulator") / "log").open("w", encoding="utf-8")
-    command = [str(PYTHON), str(Path(__file__).with_name("emulator.py")), str(port)]
-    server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+    with socket.socket() as bound:  # nobody else gets the port before the emulator listens
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        command = [str(PYTHON), str(Path(__file__).with_name("emulator.py")), str(bound.fileno())]
+        server = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, pass_fds=[bound.fileno()]
+        )
     try:
         _wait_for(server, port, Path(log.name))
         yield {

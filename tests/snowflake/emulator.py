@@ -1,15 +1,16 @@
 """A Snowflake for the tests: fakesnow's server on 127.0.0.1, with the gaps closed that the main job falls into.
 
 Runs in an environment of its own (`requirements/snowflake.lock`: it needs another duckdb than the house), so it imports
-nothing of the house. `python emulator.py PORT` serves until it is ended. What is closed here, each because Snowflake
-itself does it: comments on columns and relations are accepted (and forgotten), temporary relations may have a schema, a
-query tag may be set, sums and quotients of NUMBER are exact, ORDER BY ALL is known, a missing instant is null, and an
-error ends its transaction and is an answer, not a server failure that the client tries again.
+nothing of the house. `python emulator.py DESCRIPTOR` serves a bound socket until it is ended. What is closed here, each
+because Snowflake itself does it: comments on columns and relations are accepted (and forgotten), temporary relations
+may have a schema, a query tag may be set, sums and quotients of NUMBER are exact, ORDER BY ALL is known, a missing
+instant is null, and an error ends its transaction and is an answer, not a server failure that the client tries again.
 """
 
 from __future__ import annotations
 
 import re
+import socket
 import sys
 from typing import Any
 
@@ -97,4 +98,4 @@ FakeSnowflakeCursor.execute = execute
 FakeSnowflakeCursor._transform = transform
 
 if __name__ == "__main__":
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
