@@ -47,13 +47,15 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             command, stdout=target, stderr=target, stdin=subprocess.DEVNULL, pass_fds=[bound.fileno()]
         )
     try:
-        for _ in range(300):
+        for _ in range(1200):
             assert server.poll() is None, log.read_text("utf-8")[-2000:]
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 break
             except OSError:
                 time.sleep(0.1)
+        else:
+            raise AssertionError(log.read_text("utf-8")[-2000:])
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
