@@ -97,9 +97,10 @@ def test_a_run_with_nothing_to_do_costs_next_to_nothing(closed: Closed) -> None:
 
 @pytest.mark.parametrize("as_csv", [False, True], ids=["parquet", "csv"])
 def test_memory_of_landing_is_flat_in_the_size_of_the_file(tmp_path: Path, as_csv: bool) -> None:
-    """Fails when a bill is held whole while it is landed; measured: 1.1 times for 2.5 times the lines."""
-    few, *_ = ingested(tmp_path / "few", 300_000, CUSTOMERS, as_csv, 1)
+    """Fails when a bill is held whole while it is landed; measured: 1.1 times for 2.5 times the lines, each side the
+    least of two landings."""
+    few, *_ = ingested(tmp_path / "few", 300_000, CUSTOMERS, as_csv, 2)
     shutil.rmtree(tmp_path / "few")
-    many, *_ = ingested(tmp_path / "many", 750_000, CUSTOMERS, as_csv, 1)
+    many, *_ = ingested(tmp_path / "many", 750_000, CUSTOMERS, as_csv, 2)
     shutil.rmtree(tmp_path / "many")
-    assert many[0].peak < 1.35 * few[0].peak
+    assert min(cost.peak for cost in many) < 1.35 * min(cost.peak for cost in few)
