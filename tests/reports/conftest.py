@@ -50,7 +50,7 @@ def serve() -> Iterator[Callable[[Path], str]]:
         each.server_close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # a second Playwright, as the UI's tests have, cannot begin in a process before it ends
 def browser() -> Iterator[Any]:
     with chromium() as opened:
         yield opened
