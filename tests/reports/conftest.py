@@ -56,6 +56,9 @@ def browser() -> Iterator[Any]:
         yield opened
 
 
+CELLS = "rows => rows.map(row => [...row.querySelectorAll('td')].map(cell => cell.innerText))"
+
+
 class Visit:
     """A page in the browser that keeps what went wrong: console errors, failed loads, requests to the outside."""
 
@@ -97,8 +100,8 @@ class Visit:
         return found
 
     def rows(self, query: str) -> list[list[str]]:
-        """Cells of the table of a query."""
-        return [row.locator("td").all_inner_texts() for row in self.table(query).all()]
+        """Cells of the table of a query, all at one moment: it may be drawn anew while it is read."""
+        return self.table(query).evaluate_all(CELLS)
 
     def pages_of(self, query: str) -> list[list[str]]:
         """Cells of the table of a query, on all its pages."""
