@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -104,14 +106,15 @@ class Visit:
         return self.table(query).evaluate_all(CELLS)
 
     def pages_of(self, query: str) -> list[list[str]]:
-        """Cells of the table of a query, on all its pages."""
+        """Cells of the table of a query, on all its pages. A button that the page takes away before it is clicked
+        raises TimeoutError."""
         within = f"[data-testid='DataTable-{query}'] [aria-label='{{}}']:enabled"
         first, further = (self.page.locator(within.format(f"{name}-page")) for name in ("first", "next"))
         if first.count():
-            first.click()
+            first.click(timeout=5_000)
         found = self.rows(query)
         while further.count():
-            further.click()
+            further.click(timeout=5_000)
             found += self.rows(query)
         return found
 
@@ -127,10 +130,14 @@ class Visit:
         options.first.wait_for(state="detached")  # a list that is still closing would swallow the next click
 
     def comes_to(self, read: Callable[[], Any], expected: Any) -> None:
-        """Waits until what is read off the page is what is expected, and compares."""
-        for _ in range(40):
-            if read() == expected:
-                return
+        """Waits until what is read off the page is what is expected, up to two minutes, and compares."""
+        from playwright.sync_api import TimeoutError as NotYet
+
+        until = time.monotonic() + 120
+        while time.monotonic() < until:
+            with contextlib.suppress(NotYet):
+                if read() == expected:
+                    return
             self.page.wait_for_timeout(250)
         assert read() == expected
 

@@ -48,7 +48,7 @@ def test_every_page_renders_fits_and_asks_nothing_outside(
         text = seen.page.locator("article").inner_text()
         assert "undefined" not in text and "NaN" not in text, address
         assert seen.page.locator("article").get_by_text(re.compile(r"\bError\b")).count() == 0, address
-        for _ in range(20):  # tables slide in
+        for _ in range(240):  # tables slide in
             if (needed := seen.page.evaluate("document.documentElement.scrollWidth")) <= width:
                 break
             seen.page.wait_for_timeout(250)
@@ -197,7 +197,7 @@ def test_text_from_the_data_stays_text(visit: Any, sample_run: SampleRun, built:
     for path in ("/", "/accounts/", "/invoices/", "/margin/", "/usage/", "/health/"):
         seen.open(path)
         for canvas in seen.page.locator("article canvas").all():  # tooltips are HTML
-            canvas.hover(timeout=10_000)
+            canvas.hover()
         assert seen.page.evaluate("window.hit") is None, path
         assert seen.page.locator("article img[src=x]").count() == 0, path
     assert "‹script›" in seen.page.locator("article").inner_text()
