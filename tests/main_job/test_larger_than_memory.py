@@ -19,7 +19,9 @@ def test_a_month_larger_than_memory_spills_and_is_billed(
     tmp_path: Path, main_job: MainJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fails when a model or check stops once another has spilled, or a row differs from the hand-written floor's."""
-    monkeypatch.setenv("METERHOUSE_MEMORY_LIMIT", "150MB")
+    # The export of the lines holds a row group for each of two threads: at 146 MB it ran out half the time, at
+    # 150 in none of 24. At 160 the month still spills 65 MB, at 150 it spills 72.
+    monkeypatch.setenv("METERHOUSE_MEMORY_LIMIT", "160MB")
     inbox, floor = tmp_path / "inbox", tmp_path / "floor.duckdb"
     write_bill(inbox, LINES, CUSTOMERS)
     write_catalog(inbox, CUSTOMERS)
