@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from orchestration.settings import Settings
 from orchestration.site import Site, build_site
 from tests.browser import chromium
 from tests.conftest import SampleRun
+from tests.reports.figures import number
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +97,10 @@ class Visit:
         shown.wait_for()
         return shown.inner_text().strip()
 
+    def figure_comes_to(self, title: str, expected: Decimal | int) -> None:
+        """Waits until the big number under a title is this one, and compares."""
+        self.comes_to(lambda: number(self.figure(title)), expected)
+
     def table(self, query: str) -> Any:
         """Rows of the table of a query, once there is one."""
         found = self.page.locator(f"[data-testid='DataTable-{query}'] tr:has(td)")
@@ -130,12 +136,13 @@ class Visit:
         options.first.wait_for(state="detached")  # a list that is still closing would swallow the next click
 
     def comes_to(self, read: Callable[[], Any], expected: Any) -> None:
-        """Waits until what is read off the page is what is expected, up to two minutes, and compares."""
+        """Waits until what is read off the page is what is expected, up to two minutes, and compares. A page shows what
+        it first asked for until a choice of its own is answered, and a table has no rows while it is drawn anew."""
         from playwright.sync_api import TimeoutError as NotYet
 
         until = time.monotonic() + 120
         while time.monotonic() < until:
-            with contextlib.suppress(NotYet):
+            with contextlib.suppress(NotYet, IndexError, InvalidOperation):  # gone, without rows, without a number
                 if read() == expected:
                     return
             self.page.wait_for_timeout(250)

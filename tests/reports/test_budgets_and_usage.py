@@ -88,10 +88,13 @@ def test_a_budget_names_the_days_on_which_its_thresholds_were_reached(visit: Any
     assert len(expected) >= 2
     seen = visit()
     seen.open(f"/budgets/?id={quote(f'{budget}/{value}', safe='')}")
-    assert [(number(row[0]), row[1], cell(row[2]), cell(row[3]), row[4]) for row in seen.rows("crossings")] == [
-        (shown(100 * threshold, 0), day, money(amount, currency), money(actual, currency), currency)
-        for threshold, day, amount, actual, currency in expected
-    ]
+    seen.comes_to(
+        lambda: [(number(row[0]), row[1], cell(row[2]), cell(row[3]), row[4]) for row in seen.rows("crossings")],
+        [
+            (shown(100 * threshold, 0), day, money(amount, currency), money(actual, currency), currency)
+            for threshold, day, amount, actual, currency in expected
+        ],
+    )
     assert seen.page.locator("article canvas").count() >= 1
 
 
