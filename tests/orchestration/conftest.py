@@ -12,13 +12,15 @@ import pytest
 from tests.orchestration.command import meterhouse, tiny_world
 
 SCRUBBED = ("METERHOUSE_", "DAGSTER_", "DBT_", "AWS_", "SNOWFLAKE_")
+OUTSIDE = "METERHOUSE_SHARED_DATA"  # the tests' own, which later tests of the worker still need
 
 
 @pytest.fixture(scope="session")
 def loaded_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Imports `orchestration.definitions` with no variable set but the home's."""
     home = tmp_path_factory.mktemp("loaded") / "home"
-    former = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(SCRUBBED)}
+    scrubbed = [name for name in os.environ if name.startswith(SCRUBBED) and name != OUTSIDE]
+    former = {name: os.environ.pop(name) for name in scrubbed}
     os.environ["METERHOUSE_HOME"] = str(home)
     yield home
     del os.environ["METERHOUSE_HOME"]
