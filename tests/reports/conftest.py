@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from playwright.sync_api import TimeoutError as NotYet
 
 from orchestration.serving import server
 from orchestration.settings import Settings
@@ -132,14 +133,17 @@ class Visit:
         options.first.wait_for()
         if not choice.count():
             self.page.keyboard.type(option)
-        choice.click()
-        options.first.wait_for(state="detached")  # a list that is still closing would swallow the next click
+        for _ in range(6):
+            choice.click()
+            # A list that is still closing would swallow the next click; one drawn anew under this one has swallowed it.
+            with contextlib.suppress(NotYet):
+                options.first.wait_for(state="detached", timeout=10_000)
+                return
+        raise AssertionError(f"the list of {title} stays open, however often {option} is chosen")
 
     def comes_to(self, read: Callable[[], Any], expected: Any) -> None:
         """Waits until what is read off the page is what is expected, up to two minutes, and compares. A page shows what
         it first asked for until a choice of its own is answered, and a table has no rows while it is drawn anew."""
-        from playwright.sync_api import TimeoutError as NotYet
-
         until = time.monotonic() + 120
         while time.monotonic() < until:
             with contextlib.suppress(NotYet, IndexError, InvalidOperation):  # gone, without rows, without a number
