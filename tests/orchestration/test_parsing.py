@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from orchestration import dbt_runner, parsing
-from orchestration.parsing import AT_SETUP, parse_if_changed, parsed, set_up
+from orchestration.parsing import AT_SETUP, PARSED, parse_if_changed, parsed, set_up
 from orchestration.settings import Settings
 
 
@@ -28,7 +29,10 @@ def never(*arguments: object) -> None:
 def test_a_new_home_parses_nothing_that_set_up_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fails when a home parses what is parsed, or the project as it is read is another than the one that was parsed."""
     set_up()
-    project = dbt_runner.parse(Settings(home=AT_SETUP), "parsed here")
+    whole = Settings(home=tmp_path / "whole")  # beside set-up's own, which other tests read meanwhile
+    whole.dbt_target_path.mkdir(parents=True)
+    shutil.copy(AT_SETUP / whole.dbt_target_path.name / PARSED, whole.dbt_target_path)
+    project = dbt_runner.parse(whole, "as dbt reads what it parsed")
     dbt_runner._kept.clear()
     monkeypatch.setattr(dbt_runner, "parse", never)
     home = Settings(home=tmp_path / "house", memory_limit="700MB", threads=1)
