@@ -85,12 +85,12 @@ def parse(settings: Settings, fingerprint: str) -> Manifest:
 def parsed(settings: Settings, fingerprint: str, written: Path | None = None) -> Manifest:
     """The project as dbt holds it: this process's own, else as it was `written`, else as the last parse left it."""
     if fingerprint not in _kept and written and written.exists():
-        sealed, fields = pickle.loads(written.read_bytes())
-        if sealed == fingerprint:
+        sealed, _, fields = written.read_bytes().partition(b"\n")
+        if sealed == fingerprint.encode():  # else maybe of another dbt, whose classes are not there to be read
             from dbt.contracts.graph.manifest import Manifest
 
             _kept.clear()
-            _kept[fingerprint] = Manifest(**fields)
+            _kept[fingerprint] = Manifest(**pickle.loads(fields))
     return _kept.get(fingerprint) or parse(settings, fingerprint)
 
 
@@ -103,7 +103,7 @@ def write(manifest: Manifest, fingerprint: str, file: Path) -> None:
     names = [field.name for field in dataclasses.fields(manifest) if not field.name.startswith("_")]
     fields = {name: getattr(manifest, name) for name in names}
     unfinished = file.with_suffix(".part")
-    unfinished.write_bytes(pickle.dumps((fingerprint, fields), protocol=pickle.HIGHEST_PROTOCOL))
+    unfinished.write_bytes(fingerprint.encode() + b"\n" + pickle.dumps(fields, protocol=pickle.HIGHEST_PROTOCOL))
     os.replace(unfinished, file)
 
 

@@ -49,7 +49,7 @@ def test_a_new_home_parses_nothing_that_set_up_parsed(tmp_path: Path, monkeypatc
 
 
 def test_what_set_up_parsed_of_other_files_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fails when a project changed since set-up is read as it was then."""
+    """Fails when a project changed since set-up is read as it was then, or one of another dbt stops the run."""
     set_up()
     home = Settings(home=tmp_path)
     monkeypatch.setattr(parsing, "_fingerprint", lambda settings: "of other files")
@@ -59,6 +59,9 @@ def test_what_set_up_parsed_of_other_files_is_not_taken(tmp_path: Path, monkeypa
     dbt_runner._kept.clear()
     monkeypatch.setattr(dbt_runner, "parse", lambda settings, fingerprint: fingerprint)
     assert parsed(home) == "of other files"
+    of_another_dbt = tmp_path / "pickle"  # whose classes are gone
+    of_another_dbt.write_bytes(b"of a former version\n" + b"cdbt.no_such_module\nManifest\n.")
+    assert dbt_runner.parsed(home, "of this version", of_another_dbt) == "of this version"
 
 
 def test_a_changed_project_is_parsed_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
