@@ -181,7 +181,7 @@ def built(
         current_dbt_indirect_selection_env=None,
     )
     if stands := stands and not context.is_subset:
-        selection = ["--select", *OF_EACH_MONTH, "--vars", json.dumps({"columns_stand": True})]
+        selection, words = ["--select", *OF_EACH_MONTH], [*words, "--vars", json.dumps({"columns_stand": True})]
     chosen = [*selection, *(["--indirect-selection", indirect] if indirect else [])]
     name = f"{context.op.name}-{context.run_id[:7]}"
     ended = _ended(settings, ["build", "--exclude-resource-type", "unit_test", *words, *chosen], name)

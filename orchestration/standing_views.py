@@ -15,18 +15,17 @@ class StandingViews:
         self._parents = parents
         self._untold = set(views)
 
-    def read_by(self, identifier: str) -> Iterator[str]:
+    def read_by(self, node: str) -> Iterator[str]:
         """Those that a node reads, itself or through one another, and that were not told of before."""
-        for parent in self._parents.get(identifier, ()):
-            if parent in self._untold:
-                yield from self.read_by(parent)
-                self._untold.discard(parent)
-                yield parent
+        return self._told(self._parents.get(node, ()))
 
     def left(self) -> Iterator[str]:
         """Those that nothing read which was told of."""
-        for view in sorted(self._untold):
-            if view in self._untold:
-                yield from self.read_by(view)
-                self._untold.discard(view)
-                yield view
+        return self._told(sorted(self._untold))
+
+    def _told(self, nodes: Iterable[str]) -> Iterator[str]:
+        for node in nodes:
+            if node in self._untold:
+                self._untold.discard(node)
+                yield from self.read_by(node)
+                yield node
