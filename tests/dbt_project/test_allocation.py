@@ -139,6 +139,29 @@ def test_lines_and_account_costs_agree_and_nothing_is_a_float(generated):
     assert not {kind for (kind,) in types} & {"DOUBLE", "FLOAT", "HUGEINT"}
 
 
+@pytest.mark.dbt
+def test_months_sum_account_costs_to_the_last_decimal(generated):
+    """Fails when fct_monthly_costs lacks, adds or misplaces an amount, a list cost or a line of fct_account_costs."""
+    warehouse, _, _ = generated
+    key = """billing_period, payer_account_id, sub_account_id, assigned_by, vendor, service_name, charge_category,
+        component, cost_view, currency"""
+    kept, told = defaultdict(lambda: [0, Decimal(0), Decimal(0), False]), {}
+    for *row, lines, amount, list_cost, bound in warehouse.rows(
+        f"select {key}, line_count, amount, list_cost, is_upper_bound from fct_account_costs"
+    ):
+        month = kept[tuple(row)]
+        month[0] += lines
+        month[1] += amount
+        month[2] = None if month[2] is None or list_cost is None else month[2] + list_cost
+        month[3] |= bound
+    for *row, lines, amount, list_cost, bound in warehouse.rows(
+        f"select {key}, line_count, amount, list_cost, is_upper_bound from fct_monthly_costs"
+    ):
+        assert tuple(row) not in told
+        told[tuple(row)] = [lines, amount, list_cost, bound]
+    assert told == kept and len({row[8] for row in told}) == 5
+
+
 @pytest.fixture(scope="module")
 def faulty(scratch_warehouse):
     """One build of a bill with three things wrong with it; gives the warehouse and the names of the failed tests."""

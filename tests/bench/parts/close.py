@@ -102,6 +102,6 @@ def reading(warehouse: Path, repeats: int = 21) -> tuple[float, float]:
         (invoice,) = connection.execute("select invoice_id from fct_invoices order by invoice_id limit 1").fetchone()
         lines = "from fct_invoices join fct_invoice_lines using (invoice_id) where invoice_id = ?"
         costs = (
-            "select cost_view, service_name, sum(amount) from fct_account_costs where billing_period = ? group by all"
+            "select cost_view, service_name, sum(amount) from fct_monthly_costs where billing_period = ? group by all"
         )
         return median_of(lines, [invoice]), median_of(costs, [f"{PERIOD}-01"])

@@ -1,10 +1,10 @@
 -- One row per month, payer, account and step from `billed` over `effective` to `real`; each step names the commitment and
 -- the other account. Amounts of an account's steps telescope: each subtotal is the one before plus the steps between.
--- What is read thrice is imported thrice, because DuckDB writes a step down that others read: half as long again.
+-- What is read twice is imported twice, because DuckDB writes a step down that others read: half as long again.
 with
 
 viewed_costs as (
-    select * from {{ ref('fct_account_costs') }}
+    select * from {{ ref('fct_monthly_costs') }}
     where cost_view in ('billed', 'effective', 'real')
 ),
 

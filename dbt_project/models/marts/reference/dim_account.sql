@@ -4,7 +4,7 @@
 with
 
 costs as (
-    select * from {{ ref('fct_account_costs') }}
+    select * from {{ ref('fct_monthly_costs') }}
 ),
 
 resource_owners as (
