@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
@@ -60,20 +60,24 @@ def tag_text(value: Any) -> str:
     raise Unreadable("malformed_metric", "labels")
 
 
-@lru_cache(maxsize=4096)
 def microseconds(stamp: Any) -> int:
     """Telegraf writes seconds by default and ms, us or ns if told so: the magnitude tells (seconds until 5138)."""
     if stamp is None:
         raise Unreadable("no_timestamp", "sampled_at")
-    if isinstance(stamp, Number) and stamp not in _CONSTANTS:
-        moment = moment_of(Decimal(stamp))
-        if moment is not None:
-            return moment
-    elif isinstance(stamp, str) and not isinstance(stamp, Number):
-        moment = instant(stamp)
-        if moment is not None:
-            return moment
-    raise Unreadable("bad_timestamp", "sampled_at")
+    moment = _microseconds(stamp) if isinstance(stamp, str) else None
+    if moment is None:
+        raise Unreadable("bad_timestamp", "sampled_at")
+    return moment
+
+
+@lru_cache(maxsize=4096, typed=True)  # "1767225600" in quotes is a text, and no answer for the number of that spelling
+def _microseconds(stamp: str) -> int | None:
+    if not isinstance(stamp, Number):
+        return instant(stamp)
+    try:
+        return None if stamp in _CONSTANTS else moment_of(Decimal(stamp))
+    except InvalidOperation:  # an exponent that no decimal can hold
+        return None
 
 
 def append(

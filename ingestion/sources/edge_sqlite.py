@@ -92,7 +92,7 @@ def _frames(connection: sqlite3.Connection, host: str) -> Iterator[pl.DataFrame]
 
 def _append(columns: dict[str, list], row: tuple, host: str) -> None:
     identifier, measurement, field, tags, sampled_at, value = row
-    known: dict[str, Any] = {"line": identifier}
+    known: dict[str, Any] = {"line": identifier if isinstance(identifier, int) else None}
     reason, column = None, None
     known["number"], known["text_value"], problem = _value(value)
     if problem:
@@ -108,7 +108,7 @@ def _append(columns: dict[str, list], row: tuple, host: str) -> None:
     if not _clean(known["text_value"]):
         reason, column, known["text_value"] = "bad_text", "text_value", None
     if reason:
-        known["payload"] = payload(line=identifier, row=[_shown(cell) for cell in row])
+        known["payload"] = payload(line=_shown(identifier), row=[_shown(cell) for cell in row])
     known |= {"microseconds": moment, "reason": reason, "column_name": column}
     for name, values in columns.items():
         values.append(known.get(name))

@@ -108,6 +108,20 @@ def test_rows_that_are_no_sample_are_quarantined_by_name(tmp_path, row, reason):
     assert json.loads(result.rejected["payload"][0])["line"] == 1
 
 
+def test_an_id_of_any_type_costs_no_row(tmp_path):
+    """Fails when a table whose ids are no integers ends the landing: an id only says where a row stands."""
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+        connection.execute("create table samples (id, measurement, field, tags, sampled_at, value)")
+        for number, identifier in enumerate(("a1", b"\x01", 1.5, None, 7)):
+            connection.execute("insert into samples values (?, 'net', ?, '{}', ?, 1)", (identifier, f"f{number}", AT))
+        connection.execute("insert into samples values (x'ff', 'net', 'bytes', '{}', 'never', 1)")
+        connection.commit()
+    result = read((tmp_path / "a.db").read_bytes(), "a.db", "sqlite")
+    assert sorted(result.values()) == [f"net_f{number}" for number in range(5)]
+    assert result.reasons == ["bad_timestamp"]
+    assert result.numbered() == [1, 2, 3, 4, 5, 6]
+
+
 def test_a_file_copied_while_open_is_read_with_its_log(tmp_path):
     """Fails when rows that lie only in the -wal are missing, though it was shipped (43)."""
     path = tmp_path / "a.db"

@@ -93,6 +93,10 @@ def test_the_magnitude_tells_the_unit_of_time(stamp, moment):
         ("1", '"2026-02-30T00:00:00Z"', "bad_timestamp"),
         ("1", '"infinity"', "bad_timestamp"),
         ("1", "1e999999", "bad_timestamp"),
+        ("1", "1e99999999999999999999", "bad_timestamp"),
+        ("1", "{}", "bad_timestamp"),
+        ("1", "[1767225600]", "bad_timestamp"),
+        ("1", '"1767225600"', "bad_timestamp"),
         ("NaN", "1767225600", "not_finite"),
         ("-Infinity", "1767225600", "not_finite"),
         ("1e400", "1767225600", "not_finite"),
@@ -111,6 +115,13 @@ def test_bad_values_and_times_are_quarantined_by_name(value, stamp, reason):
     assert result.reasons == [reason]
     assert result.values() == {"m_v": "2.000000000000"}
     assert result.numbered() == [1, 2]
+
+
+def test_what_was_read_before_decides_nothing_of_a_time():
+    """Fails when a time in quotes is taken for the number of that spelling, where such a number came before it (24)."""
+    number, quoted = METRIC % (1, "1767225777"), METRIC % (2, '"1767225777"')
+    for lines in ((number, quoted), (quoted, number)):
+        assert read("\n".join(lines).encode()).reasons == ["bad_timestamp"]
 
 
 def test_malformed_lines_are_quarantined_with_their_offset():

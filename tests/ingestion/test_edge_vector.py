@@ -46,6 +46,7 @@ def test_counters_and_gauges_are_samples_bare_or_wrapped() -> None:
         (COUNTER | {"counter": None, "set": {"values": ["a"]}}, "no_single_value"),
         (COUNTER | {"timestamp": None}, "no_timestamp"),
         (COUNTER | {"timestamp": "yesterday"}, "bad_timestamp"),
+        (COUNTER | {"timestamp": {"seconds": 1}}, "bad_timestamp"),
     ],
 )
 def test_what_is_no_single_value_of_a_time_is_quarantined_beside_the_rest(event: Any, reason: str) -> None:
