@@ -114,7 +114,7 @@ def inbound_contracts() -> list[Contract]:
     ]
 
 
-def cast(frame: pl.DataFrame, contract: Contract) -> tuple[pl.DataFrame, pl.DataFrame]:
+def cast(frame: pl.DataFrame, contract: Contract, key: str = "the file") -> tuple[pl.DataFrame, pl.DataFrame]:
     """Delivered texts -> (good, rejected), under the contract's names; every row ends in exactly one of the two.
 
     `frame` has String columns under canonical names (columns that are not required may be absent, unknown ones are
@@ -122,11 +122,12 @@ def cast(frame: pl.DataFrame, contract: Contract) -> tuple[pl.DataFrame, pl.Data
     `rejected` REJECTED_SCHEMA and one row per row: the first column at fault, in the contract's order, is blamed.
     Column properties: `onInvalid: null` keeps the row, the text goes to the column `extra`; `neededFor: [values]` does
     so unless the contract's `neededForColumn` has one of the values. Of each list of the contract's `needsOneOf` a row
-    must fill at least one column. Raises Refused where a required column is absent.
+    must fill at least one column. Raises Refused where a required column is absent, naming `key` where no row names a
+    file.
     """
     absent = [column.name for column in contract.columns if column.required and column.name not in frame.columns]
     if absent:
-        files = ", ".join(frame["source_file"].unique().sort().to_list()) or "the file"
+        files = ", ".join(frame["source_file"].unique().sort().to_list()) or key
         raise Refused(
             f"{files}: required column {', '.join(absent)} is missing (contract {contract.id} {contract.version}); "
             "deliver the file again with it, or add the column's new name to the contract's aliases"

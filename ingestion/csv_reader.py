@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from ingestion.contracts import REJECTED_SCHEMA
-from ingestion.deliveries import File, Refused
+from ingestion.deliveries import File, Refused, delivered_name
 from ingestion.storage import Storage
 
 BLOCK = 8 << 20  # bytes of CSV text parsed at once
@@ -160,12 +160,13 @@ class CsvFile:
             records = list(csv.reader(io.StringIO(start[:end].decode(), newline=""), strict=True))
         except csv.Error as error:
             raise self._text.refuse(f"the header is no CSV ({error})") from None
-        header = next((record for record in records if record), [])
+        header = [delivered_name(name) for name in next((record for record in records if record), [])]
         if not header:
             raise self._text.refuse("empty file, without even a header", "An empty file is no delivery of zero rows.")
         twice = [name for name, count in Counter(header).items() if count > 1]
         if twice:
-            raise self._text.refuse(f"column {', '.join(twice)} stands twice in the header", "Name each column once.")
+            named = ", ".join(name or "without a name" for name in twice)
+            raise self._text.refuse(f"column {named} stands twice in the header", "Name each column once.")
         self._rest = start[end:]
         return header
 

@@ -65,5 +65,13 @@ class Rows:
     messages: tuple[str, ...] = ()  # what a human should know of the delivery; never values of rows
 
 
+OWN_COLUMNS = ("source_file", "source_row")  # what readers put beside a delivered row
+
+
+def delivered_name(name: str) -> str:
+    """The name a delivered column goes by: its own, unless readers give that to a column of theirs."""
+    return f"delivered {name}" if name in OWN_COLUMNS else name
+
+
 class Refused(Exception):
     """A file or delivery that is refused whole: the message names file, row, column, contract version and remedy."""

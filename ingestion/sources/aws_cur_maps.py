@@ -32,15 +32,17 @@ def collect(frame: pl.DataFrame, columns: Mapping[str, str]) -> pl.Series:
     live = {key: columns[key] for key in sorted(columns) if frame[columns[key]].null_count() < frame.height}
     if not live:
         return pl.Series([None] * frame.height, dtype=pl.String)
-    texts = frame.select(live.values()).with_row_index("row of the batch")
-    groups = texts.group_by(list(live.values())).agg(pl.col("row of the batch"))
+    # By place: a delivered name may be one of ours, or a pattern to Polars (`*`, `^.*$`).
+    places = {f"{place}": column for place, column in enumerate(live.values())}
+    texts = pl.DataFrame([frame[column].alias(place) for place, column in places.items()])
+    groups = texts.with_row_index("row of the batch").group_by(list(places)).agg(pl.col("row of the batch"))
     parts = [
-        pl.concat_str(pl.lit(json.dumps(key, ensure_ascii=False) + ':"'), escaped(groups[column]), pl.lit('"'))
-        for key, column in live.items()
+        pl.concat_str(pl.lit(json.dumps(key, ensure_ascii=False) + ':"'), escaped(groups[place]), pl.lit('"'))
+        for key, place in zip(live, places, strict=True)
     ]
     objects = groups.select(
         pl.col("row of the batch"),
-        pl.when(pl.any_horizontal(pl.col(column).is_not_null() for column in live.values()))
+        pl.when(pl.any_horizontal(pl.col(place).is_not_null() for place in places))
         .then(pl.concat_str(pl.lit("{"), pl.concat_str(parts, separator=",", ignore_nulls=True), pl.lit("}")))
         .alias("object"),
     )

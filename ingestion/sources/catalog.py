@@ -101,8 +101,10 @@ def read(inbox: Storage, found: Found, contract: Contract) -> Iterator[Rows]:
     columns = {column.name for column in contract.columns if column.properties.get("source") != "path"}
     unknown = sorted(set(header) - columns)
     empty = pl.DataFrame(schema=dict.fromkeys(header, pl.String) | {"source_file": pl.String, "source_row": pl.Int64})
-    frame = pl.concat([empty, *texts]).drop(unknown)
-    good, rejected = cast(frame.with_columns(pl.lit(f"{found.details['recorded_at']}Z").alias("recorded_at")), contract)
+    frame = pl.concat([empty, *texts])
+    frame = pl.DataFrame([series for series in frame.get_columns() if series.name not in unknown])
+    frame = frame.with_columns(pl.lit(f"{found.details['recorded_at']}Z").alias("recorded_at"))
+    good, rejected = cast(frame, contract, file.key)
     currencies = rejected.filter(pl.col("reason") == "bad_currency")
     if not currencies.is_empty():
         row, column = currencies.row(0, named=True)["source_row"], currencies.row(0, named=True)["column_name"]

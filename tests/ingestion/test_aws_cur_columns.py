@@ -47,6 +47,21 @@ def test_every_spelling_of_a_column_is_the_same_column(tmp_path: Path) -> None:
     assert str(seen[0]["line_item_unblended_cost"][0].normalize()) == "0.1"
 
 
+ODD_NAMES = ["source_row", "source_file", "row of the batch", "*", "^.*$", "", "extra", "delivery_id", "billing_period"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_an_unknown_column_may_have_any_name(kind: str, tmp_path: Path) -> None:
+    """Fails when a name that is one of ours, or a pattern to a library, ends the landing or reaches others (16)."""
+    odd = dict.fromkeys(ODD_NAMES, "odd")
+    content = csv_bytes([LINE | odd]) if kind == "csv" else parquet(pa.table({k: [v] for k, v in (LINE | odd).items()}))
+    good, rejected = loaded(tmp_path, content, f"x.{kind}")
+    kept = {f"delivered {name}" if name.startswith("source_") else name: "odd" for name in ODD_NAMES}
+    assert json.loads(good["extra"][0]) == kept
+    assert (good.height, rejected.height) == (1, 0)
+    assert good["source_row"].to_list() == [1]
+
+
 def test_no_two_contract_columns_share_a_loose_name() -> None:
     """Fails when a new alias would make a delivered column mean two things."""
     owners: dict[str, set[str]] = {}

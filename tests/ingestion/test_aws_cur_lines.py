@@ -98,6 +98,16 @@ def test_parquet_of_other_types_reads_the_same(tmp_path: Path) -> None:
     assert good.drop("source_file").equals(text.drop("source_file"))
 
 
+@pytest.mark.parametrize("precision", [76, 9])
+def test_decimals_of_any_width_are_read(precision: int, tmp_path: Path) -> None:
+    """Fault 21. Fails when a decimal wider or narrower than 128 bits ends the landing (a library's panic)."""
+    type_ = pa.decimal256(76, 6) if precision == 76 else pa.decimal32(9, 6)
+    columns = {name: pa.array([value]) for name, value in snake_line().items()}
+    columns["line_item_unblended_cost"] = pa.array([Decimal("0.1")], type_)
+    good, _ = loaded(tmp_path, parquet(pa.table(columns)), "x.parquet")
+    assert total(good) == Decimal("0.1")
+
+
 def test_dates_are_strict_and_other_zones_become_utc(tmp_path: Path) -> None:
     """Fails when a date is guessed, or a zone is ignored (fault 24)."""
     fine = ["2026-01-05T00:00:00Z", "2026-01-05 00:00:00", "2026-01-05 01:00:00+01:00", "2026-01-05T00:00:00.000Z"]

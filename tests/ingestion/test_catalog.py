@@ -105,6 +105,22 @@ def test_a_new_column_is_reported_and_left_out(inbox: Path, tmp_path: Path) -> N
     ]
 
 
+@pytest.mark.parametrize("name", ["source_row", "source_file", "*", "^.*$", "", "recorded_at", "delivery_id"])
+def test_a_new_column_may_have_any_name(inbox: Path, tmp_path: Path, name: str) -> None:
+    """Fault 16. Fails when a name that is one of ours, or a pattern to a library, ends the landing."""
+    deliver(inbox, "parties", f"{PARTIES[0]},{name}", *(f"{line},9" for line in PARTIES[1:]))
+    report, lake = landed(inbox, tmp_path)
+    assert (report.landed, report.rows_loaded, report.rows_quarantined) == (1, 4, 0)
+    assert ids(lake, "parties", "party_id") == ["C", "D", "R", "V"]
+
+
+def test_a_table_without_rows_and_columns_is_refused_by_its_name(inbox: Path, tmp_path: Path) -> None:
+    """Fault 17. Fails when the message does not say which file it is about, because there is no row to tell."""
+    deliver(inbox, "parties", "<html>502 Bad Gateway</html>")
+    report, _ = landed(inbox, tmp_path)
+    assert report.rejected == 1 and "catalog/2026-01-01/parties.csv: required column" in report.messages[0]
+
+
 def test_a_missing_column_refuses_the_table_and_the_former_stands(inbox: Path, tmp_path: Path) -> None:
     """Fails when a table without a required column lands, or takes away what was there (fault 17)."""
     deliver(inbox, "parties", *PARTIES)

@@ -147,6 +147,14 @@ def test_a_nul_is_refused_with_its_place(tmp_path: Path, data: bytes, offset: in
     assert f"NUL at byte {offset}:" in refusal(tmp_path, data)
 
 
+def test_a_column_may_have_the_name_of_one_of_ours(tmp_path: Path) -> None:
+    """Fails when a delivered column takes the place of the row's number, or ends the landing (fault 16)."""
+    header, rows, _ = read(tmp_path, b"a,source_row,source_file\n1,77,x\n")
+    assert header == ["a", "delivered source_row", "delivered source_file"]
+    assert rows.rows() == [("1", "77", "x", rows["source_file"][0], 1)]
+    assert "column without a name stands twice" in refusal(tmp_path, b"a,,\n1,2,3\n")
+
+
 def test_a_column_that_stands_twice_is_refused_but_for_case(tmp_path: Path) -> None:
     """Fails when one of two equal columns wins silently; tag keys Name and name are two columns (fault 20)."""
     assert "column b stands twice" in refusal(tmp_path, b"a,b,b\n1,2,3\n")
