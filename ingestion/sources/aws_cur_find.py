@@ -7,20 +7,27 @@ the first row of a delivery, which names the payer. Reading lines is `aws_cur.py
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ingestion.deliveries import File, Found, Terms
-from ingestion.sources.aws_cur_manifests import DATA_FILE, Manifest, delivered, is_manifest, parse, period_in, sortable
+from ingestion.sources.aws_cur_manifests import (
+    DATA_FILE,
+    PLAIN_PERIOD,
+    Manifest,
+    delivered,
+    is_manifest,
+    parse,
+    period_in,
+    sortable,
+)
 from ingestion.storage import Changed, Storage
 
 FEED = "aws_cur"
 TABLE = "line_items"
 MANUAL = "manual"  # name of the report that files copied by hand count as
 COMPLETE = "_COMPLETE"
-PERIOD = re.compile(r"^\d{4}-(0[1-9]|1[0-2])$")
 LARGEST_MANIFEST = 64 << 20  # bytes; 300 columns and 1,000 files are 0.2 MB
 
 
@@ -90,7 +97,7 @@ def _manual(folder: str, files: Iterable[File]) -> Iterator[_Seen]:
     deliveries: dict[tuple[str, str], list[File]] = defaultdict(list)
     for file in files:
         period, *rest = file.key.split("/")[3:]
-        if len(rest) > 1 and PERIOD.match(period):
+        if len(rest) > 1 and PLAIN_PERIOD.fullmatch(period):
             deliveries[period, rest[0]].append(file)
         else:
             name = "/".join(file.key.split("/")[2:])
@@ -229,10 +236,15 @@ def _one_report_per_month(deliveries: list[Found], terms: Terms) -> list[Found]:
 def find_deliveries(inbox: Storage, period: str | None, terms: Terms, peek: Peek) -> list[Found]:
     """Every delivery that may count, whole or not, ordered by account, period and version."""
     folders: dict[str, list[File]] = defaultdict(list)
+    beside: list[Found] = []
     for file in inbox.files(f"{FEED}/"):
-        if file.key.count("/") > 1:
-            folders[file.key.split("/")[1]].append(file)
+        _, folder, *below = file.key.split("/")
+        if below:
+            folders[folder].append(file)
+        else:
+            reason = f"{file.key}: lies beside the payers' folders; deliver it below {FEED}/<payer>/"
+            beside.append(Found(FEED, TABLE, "", None, "", folder, (file,), status="rejected", reason=reason))
     seen = [one for folder, files in folders.items() for one in _in_folder(inbox, folder, files, period)]
     deliveries = [_judged(one, peek) for one in seen if period is None or one.period in (None, period)]
-    deliveries = _one_report_per_month(deliveries, terms)
+    deliveries = [*beside, *_one_report_per_month(deliveries, terms)]
     return sorted(deliveries, key=lambda found: (found.account, found.period or "", found.version, found.name))

@@ -17,8 +17,11 @@ from datetime import UTC, datetime
 from ingestion.deliveries import File
 
 MANIFEST_NAME = re.compile(r"(^|-)manifest\.json$", re.IGNORECASE)
-LEGACY_PERIOD = re.compile(r"^(\d{4})(\d{2})\d{2}-\d{8}$")
-EXPORT_PERIOD = re.compile(r"^BILLING_PERIOD=(\d{4})-(\d{2})$")
+YEAR, MONTH = r"(?!0000)([0-9]{4})", r"(0[1-9]|1[0-2])"  # as the calendar has them
+PLAIN_PERIOD = re.compile(f"{YEAR}-{MONTH}")
+LEGACY_PERIOD = re.compile(f"{YEAR}{MONTH}[0-9]{{2}}-[0-9]{{8}}")
+EXPORT_PERIOD = re.compile(f"BILLING_PERIOD={YEAR}-{MONTH}")
+STATED_START = re.compile(f"{YEAR}-?{MONTH}-?[0-9]{{2}}T")
 EXECUTION = re.compile(r"^(\d{4}-\d{2}-\d{2}T[0-9:.]+Z)-(.+)$")
 DATA_FILE = re.compile(r"\.(csv|csv\.gz|csv\.zip|zip|gz|parquet)$", re.IGNORECASE)
 PATH_NAMES = ("path", "key", "uri", "url", "file")
@@ -55,11 +58,13 @@ def period_in(path: str) -> str | None:
     """The month a folder of the path names, in any of the producer's spellings."""
     named = {}
     for part in path.split("/"):
-        if match := LEGACY_PERIOD.match(part) or EXPORT_PERIOD.match(part) or re.match(r"^(\d{4})-(\d{2})$", part):
+        if match := LEGACY_PERIOD.fullmatch(part) or EXPORT_PERIOD.fullmatch(part) or PLAIN_PERIOD.fullmatch(part):
             return f"{match[1]}-{match[2]}"
-        if match := re.match(r"^(year|month)=(\d{1,4})$", part):
+        if match := re.fullmatch(r"(year|month)=([0-9]{1,4})", part):
             named[match[1]] = int(match[2])
-    return f"{named['year']:04}-{named['month']:02}" if len(named) == 2 else None
+    if len(named) < 2 or not named["year"] or not 1 <= named["month"] <= 12:
+        return None
+    return f"{named['year']:04}-{named['month']:02}"
 
 
 def _listed(node: object) -> Iterator[tuple[str, int | None]]:
@@ -84,6 +89,10 @@ def _listed(node: object) -> Iterator[tuple[str, int | None]]:
 def _size(node: object) -> int | None:
     if isinstance(node, dict):
         node = next((node[name] for name in SIZE_NAMES if name in node), None)
+    if isinstance(node, str) and re.fullmatch(r"[0-9]{1,18}", node):
+        return int(node)
+    if isinstance(node, float) and node.is_integer():
+        return int(node)
     return node if isinstance(node, int) and not isinstance(node, bool) else None
 
 
@@ -91,18 +100,20 @@ def parse(file: File, payload: bytes) -> Manifest:
     """The manifest; raises ValueError saying what is wrong with it."""
     try:
         document = json.loads(payload)
-    except (UnicodeDecodeError, RecursionError, ValueError) as error:
+        json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair is no name of anything
+    except (RecursionError, ValueError) as error:
         raise ValueError("the manifest is no JSON: it is cut, or still being written") from error
     if not isinstance(document, dict) or not {"reportKeys", "dataFiles"} & document.keys():
         raise ValueError("the manifest has neither reportKeys nor dataFiles: no manifest of a cost report")
     listed = tuple(_listed(document.get("reportKeys") or document.get("dataFiles") or []))
 
     *folders, name = file.key.split("/")
-    at = next((i for i, part in enumerate(folders) if LEGACY_PERIOD.match(part) or EXPORT_PERIOD.match(part)), None)
+    periods = (i for i, part in enumerate(folders) if LEGACY_PERIOD.fullmatch(part) or EXPORT_PERIOD.fullmatch(part))
+    at = next(periods, None)
     depth = len(folders) if at is None else at
     root = folders[: depth - 1] if depth and folders[depth - 1] == "metadata" else folders[:depth]
-    start = str((document.get("billingPeriod") or {}).get("start", ""))
-    stated = re.match(r"^(\d{4})-?(\d{2})-?\d{2}T", start)
+    billing = document.get("billingPeriod")
+    stated = STATED_START.match(str(billing.get("start", ""))) if isinstance(billing, dict) else None
     period = f"{stated[1]}-{stated[2]}" if stated else period_in(file.key)
     if period is None:
         period = next((month for path, _ in listed if (month := period_in(path))), None)

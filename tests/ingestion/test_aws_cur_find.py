@@ -12,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.deliveries import File
+from ingestion.lake import Lake
+from ingestion.landing import land
 from ingestion.sources.aws_cur_manifests import parse
+from ingestion.storage import open_storage
 
 ONE = {"daily-1.csv.gz": gz(csv_bytes([line()]))}
 ARN = "arn:aws:bcm-data-exports:us-east-1"
@@ -150,6 +153,71 @@ def test_a_manual_file_in_the_wrong_place_is_reported(tmp_path: Path) -> None:
     put(tmp_path / "aws_cur" / PAYER / "manual" / "january.csv", csv_bytes([line()]))
     (found,) = find(tmp_path)
     assert (found.status, "belongs into manual/<YYYY-MM>/<delivery>/" in found.reason) == ("incomplete", True)
+
+
+MONTHS_THAT_ARE_NONE = [
+    "0000-01",
+    "2026-00",
+    "2026-13",
+    "２０２６-01",
+    "2026-01\n",
+    "year=0/month=1",
+    "year=2026/month=13",
+]
+
+
+@pytest.mark.parametrize("month", MONTHS_THAT_ARE_NONE)
+def test_a_month_that_no_calendar_has_is_no_month(month: str, tmp_path: Path) -> None:
+    """Fault 24. Fails when such a folder ends the landing, or the lake cannot tell of it afterwards."""
+    inbox, compact = tmp_path / "inbox", month.replace("-", "")
+    manual(inbox, ONE, period=month)
+    document = {"reportKeys": ["daily-1.csv.gz"], "billingPeriod": {"start": f"{compact}01T000000Z"}}
+    for folder in (f"{compact}01-20270101", f"BILLING_PERIOD={month}", month):
+        for name, content in {**ONE, "daily-Manifest.json": json.dumps(document).encode()}.items():
+            put(inbox / "aws_cur" / PAYER / "cur/daily" / folder / name, content)
+    put(inbox / f"aws_cur/{PAYER}/other/{month}/1.csv", csv_bytes([line()]))
+    lake = Lake(open_storage(tmp_path / "lake"))
+    report = land("aws_cur", open_storage(inbox), lake)
+    assert (report.landed, {row["billing_period"] for row in lake.deliveries()}) == (0, {None})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"billingPeriod": "20260101-20260201"},
+        {"billingPeriod": [1]},
+        {"billingPeriod": {"start": 5}},
+        {"reportName": "\ud800"},
+        {"reportKeys": 5},
+        {"reportKeys": [5, None, {"key": 5}]},
+    ],
+)
+def test_a_manifest_of_other_types_stops_nothing(change: dict[str, object], tmp_path: Path) -> None:
+    """Fault 21. Fails when what a manifest may not hold ends the scan of every payer."""
+    legacy(tmp_path, ONE)
+    document = json.loads(manifest(["cur/other/20260101-20260201/a1/1.csv"], "a1", "other")) | change
+    put(tmp_path / "aws_cur" / PAYER / "cur/other/20260101-20260201/other-Manifest.json", json.dumps(document).encode())
+    found = find(tmp_path)
+    assert [one.name for one in found if one.status == "complete"] == ["daily/2026-01/a1"]
+    assert [one.status for one in found].count("incomplete") == 1
+
+
+@pytest.mark.parametrize("size", [5, 5.0, "5"])
+def test_a_size_is_compared_however_it_is_written(size: object, tmp_path: Path) -> None:
+    """Fault 5. Fails when a size in quotes or as a float is no size, and a file that was cut lands."""
+    legacy(tmp_path, ONE)
+    listed = {"key": "cur/daily/20260101-20260201/a1/daily-1.csv.gz", "size": size}
+    for path in (tmp_path / "aws_cur").rglob("*-Manifest.json"):
+        put(path, manifest([listed], "a1"))
+    (found,) = [one for one in find(tmp_path) if one.details]
+    assert found.status == "incomplete" and "where the manifest says 5" in found.reason
+
+
+def test_a_file_beside_the_payers_folders_is_told(tmp_path: Path) -> None:
+    """Fault 4. Fails when a bill that was copied one folder too high is passed over without a word."""
+    put(tmp_path / "aws_cur" / "bill.csv", csv_bytes([line()]))
+    (found,) = find(tmp_path, "2026-01")
+    assert (found.status, found.reason.startswith("aws_cur/bill.csv: lies beside")) == ("rejected", True)
 
 
 def test_a_month_without_rows_needs_a_manifest_that_announces_it(tmp_path: Path) -> None:
