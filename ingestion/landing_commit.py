@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 
 from ingestion import clocks
 from ingestion.contracts import Contract
@@ -37,6 +38,19 @@ QUARANTINE_SCHEMA = {
     "column_name": pl.String(),
     "payload": pl.String(),
 }
+
+# What a reader may raise at contents nobody thought of. Not what the disk says, nor that rows were lost on the way.
+UNFORESEEN = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    pa.ArrowException,
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,
+)
 
 
 @dataclass(slots=True)
@@ -75,6 +89,10 @@ def commit(
                 inbox.check(file)
         except (Refused, Changed, UnsafeKey) as problem:
             raise Refusal(candidate, problem) from problem
+        except MemoryError:
+            raise  # Arrow's is an ArrowException too, and says nothing of the file
+        except UNFORESEEN as problem:
+            raise Refusal(candidate, _unforeseen(candidate, contract, problem)) from problem
     rows.close()
     rejected.close()
     deliveries = [candidate.delivery for candidate in candidates]
@@ -141,6 +159,15 @@ def _read(
     delivery.files = [tally.complete(file) for file in delivery.files]
     delivery.totals = tally.totals(found.period)
     return messages
+
+
+def _unforeseen(candidate: Candidate, contract: Contract, problem: BaseException) -> Refused:
+    """What a reader stumbled over: one file must not hold up the others. The error's own words may hold values."""
+    files = ", ".join(file.key for file in candidate.found.files[:3]) or candidate.found.name
+    return Refused(
+        f"{files}: cannot be read ({type(problem).__name__}; contract {contract.id} {contract.version}); nothing of it "
+        "was loaded. Deliver it in another form, and report it: its reader should have said what is wrong with it"
+    )
 
 
 def _common(period: str, delivery: Delivery) -> dict[str, pl.Expr]:

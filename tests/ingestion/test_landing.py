@@ -20,7 +20,7 @@ from ingestion.deliveries import File, Found, Rows
 from ingestion.fingerprints import CACHE, Staged
 from ingestion.lake import Lake
 from ingestion.landing import land
-from ingestion.sources import aws_cur, catalog
+from ingestion.sources import aws_cur, catalog, edge
 from ingestion.storage import Folder, Storage, open_storage
 
 
@@ -79,6 +79,28 @@ def test_small_deliveries_land_together_and_a_bad_one_alone_is_refused(inbox: Pa
     assert {row["status"] for row in lake.deliveries()} == {"complete", "rejected"}
     (refused,) = [row for row in lake.deliveries() if row["status"] == "rejected"]
     assert "10x.json" in refused["reason"] and refused["rows_loaded"] == 0
+
+
+@pytest.mark.parametrize("error", [TypeError, KeyError, RecursionError, pl.exceptions.PanicException])
+def test_a_file_that_its_reader_stumbles_over_is_refused_alone(
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    """Fault 10. Fails when contents nobody thought of hold up every other delivery, or their values reach a message."""
+    for name in ("1.json", "2.json"):
+        sample_file(inbox, name, (int(name[0]), JANUARY))
+    read = edge.read
+
+    def stumbling(storage: Storage, found: Found, contract: Contract) -> Iterator[Rows]:
+        if found.name == "1.json":
+            raise error("secret value")
+        yield from read(storage, found, contract)
+
+    monkeypatch.setattr(edge, "read", stumbling)
+    report, lake = run("edge", inbox, tmp_path / "lake")
+    assert (report.landed, report.rejected) == (1, 1)
+    (refused,) = [row for row in lake.deliveries() if row["status"] == "rejected"]
+    assert f"1.json: cannot be read ({error.__name__}; contract edge.samples" in refused["reason"]
+    assert "secret" not in " ".join([refused["reason"], *report.messages])
 
 
 def test_landings_are_cut_by_size(inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
