@@ -17,7 +17,7 @@ import polars as pl
 
 from ingestion.contracts import REJECTED_SCHEMA, Contract
 from ingestion.deliveries import Found, Rows
-from ingestion.sources.edge_samples import EARLIEST, LATEST, exact_value, instant
+from ingestion.sources.edge_samples import EARLIEST, LATEST, exact_value, instant, refusal
 from ingestion.sources.event_files import by_month, find_files, is_text, numbered_lines
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ TABLE = "events"
 FOLDER = "usage/cloudevents/"
 # A JSON number, or a text that is one. Other texts are kept as texts: unique_count counts them.
 _NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+
+NO_EVENT = ("not_json", "not_an_event")  # a file of such lines alone is none of this feed
 
 GOOD_SCHEMA = {
     "source": pl.String(),
@@ -62,6 +64,7 @@ def find(inbox: Storage, period: str | None, terms: Terms) -> list[Found]:
 def read(inbox: Storage, found: Found, contract: Contract) -> Iterator[Rows]:
     """The events of one file, in batches per month; raises Refused before the first batch or not at all."""
     key = found.files[0].key
+    is_first = True
     for batch in numbered_lines(inbox, found, contract):
         good: dict[str, list[Any]] = {name: [] for name in GOOD_SCHEMA}
         bad: dict[str, list[Any]] = {name: [] for name in REJECTED_SCHEMA}
@@ -74,6 +77,9 @@ def read(inbox: Storage, found: Found, contract: Contract) -> Iterator[Rows]:
             else:
                 for name, value in {**event, "source_file": key, "source_row": number}.items():
                     good[name].append(value)
+        if is_first and not good["source"] and all(reason in NO_EVENT for reason in bad["reason"]):
+            raise refusal(key, "holds no JSON object in a line of its own", "Deliver one event a line.", contract)
+        is_first = False
         landed = _landed(pl.DataFrame(good, schema=GOOD_SCHEMA), contract)
         yield from by_month(landed, pl.DataFrame(bad, schema=REJECTED_SCHEMA))
 

@@ -116,9 +116,21 @@ def test_the_same_file_again_is_no_change_under_any_name(inbox: Path, lake: Lake
     assert rows(lake).height == 1
 
 
-@pytest.mark.parametrize("content", [b"\n\n", b"<html></html>", b"\xff\xfe\xfa", b"\x1f\x8b broken"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\n\n",
+        b"<html></html>",
+        b"\xff\xfe\xfa",
+        b"\x1f\x8b broken",
+        b"id,value\n1,2\n",
+        b"502 Bad Gateway",
+        json.dumps([EVENT]).encode(),
+        json.dumps(EVENT, indent=1).encode(),
+    ],
+)
 def test_a_file_without_events_is_refused_whole(inbox: Path, lake: Lake, content: bytes) -> None:
-    """Faults 7 to 10. Fails when an outage or an error page looks like zero usage."""
+    """Faults 7 to 10. Fails when an outage, an error page or another format looks like zero usage."""
     path = inbox / "usage" / "cloudevents" / "gateway" / "bad.ndjson"
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
