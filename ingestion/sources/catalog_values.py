@@ -9,6 +9,8 @@ import polars as pl
 from ingestion.contracts import Contract
 from ingestion.deliveries import Refused
 
+A_SHARE = "is a share of 1, so 0.2 is 20 %; write it so"
+
 # Table -> (which rows, the column to look at, what is wrong and what to write instead).
 FAULTS = {
     "plan_charges": [
@@ -20,7 +22,7 @@ FAULTS = {
         (
             (pl.col("discount") < 0) | (pl.col("discount") > 1),
             "discount",
-            "a discount is a share of 1, so 0.2 is 20 %; write it so",
+            f"a discount {A_SHARE}",
         ),
     ],
     "price_rules": [
@@ -32,7 +34,7 @@ FAULTS = {
         (
             (pl.col("kind") == "discount") & (pl.col("value") > 1),
             "value",
-            "a discount is a share of 1, so 0.2 is 20 %; write it so",
+            f"a discount {A_SHARE}",
         ),
     ],
     "fx_rates": [
@@ -41,6 +43,18 @@ FAULTS = {
             "rate",
             "a rate is units of to_currency for one from_currency, so above 0; correct it or leave the row out",
         ),
+    ],
+    "agreements": [
+        (
+            pl.col("fx_fixed_rate") <= 0,
+            "fx_fixed_rate",
+            "a rate of 0 or less would charge nothing; write one above 0, or leave it empty",
+        ),
+    ],
+    "tax_rates": [((pl.col("rate") < 0) | (pl.col("rate") > 1), "rate", f"a tax rate {A_SHARE}")],
+    "adjustments": [
+        ((pl.col("share") < 0) | (pl.col("share") > 1), "share", f"what is taken off {A_SHARE}"),
+        (pl.col("amount") < 0, "amount", "an adjustment takes its amount off; write it without the minus"),
     ],
 }
 

@@ -143,13 +143,26 @@ def test_a_charge_that_could_charge_nothing_is_refused(terms: dict[str, Any], co
         ("price_rules", {"kind": "pass_through", "value": None}, {"kind": "fixed"}, "value", "price of one unit"),
         ("fx_rates", {"rate": 150}, {"rate": 0}, "rate", "above 0"),
         ("fx_rates", {"rate": 150}, {"rate": -1}, "rate", "above 0"),
+        ("agreements", {"fx_fixed_rate": 150}, {"fx_fixed_rate": 0}, "fx_fixed_rate", "above 0"),
+        ("agreements", {"fx_fixed_rate": None}, {"fx_fixed_rate": -1}, "fx_fixed_rate", "above 0"),
+        ("tax_rates", {"rate": 1}, {"rate": 19}, "rate", "0.2 is 20 %"),
+        ("tax_rates", {"rate": None}, {"rate": -1}, "rate", "0.2 is 20 %"),
+        ("adjustments", {"share": 1}, {"share": 10}, "share", "0.2 is 20 %"),
+        ("adjustments", {"share": 0}, {"share": -1}, "share", "0.2 is 20 %"),
+        ("adjustments", {"amount": 50}, {"amount": -50}, "amount", "without the minus"),
     ],
 )
 def test_a_price_or_rate_that_would_charge_nothing_by_accident_is_refused(
     table: str, good: dict[str, Any], terms: dict[str, Any], column: str, remedy: str
 ) -> None:
     """Faults 47, 54. Fails when a missing price is read as 0, ten per cent as ten times, or a rate turns signs."""
-    names = {"price_rules": ("rule_id", "sku"), "fx_rates": ("from_currency", "to_currency")}[table]
+    names = {
+        "price_rules": ("rule_id", "sku"),
+        "fx_rates": ("from_currency", "to_currency"),
+        "agreements": ("agreement_id", "buyer_id"),
+        "tax_rates": ("seller_country", "tax_category"),
+        "adjustments": ("adjustment_id", "charge_id"),
+    }[table]
     first, second = (good | dict.fromkeys(names, name) for name in ("AAA", "BBB"))
     message = refused(table, [first, second | terms])
     assert message.startswith(f"f.csv, row 2, column {column}: ")
