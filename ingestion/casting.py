@@ -11,17 +11,18 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
 
 import polars as pl
 
 if TYPE_CHECKING:
     from ingestion.contracts import Column
 
-PERIOD = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
+PERIOD = r"^([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])-(0[1-9]|1[0-2])$"  # there is no year 0
 THRESHOLDS = r"^ *[0-9]{1,6}(\.[0-9]{1,6})? *%?( *; *[0-9]{1,6}(\.[0-9]{1,6})? *%?){0,11} *$"  # twelve at most
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-5][0-9](\.[0-9]{1,9})?"
@@ -60,6 +61,12 @@ def currencies() -> Mapping[str, int]:
     from iso4217 import Currency
 
     return {currency.code: currency.exponent for currency in Currency if currency.exponent is not None}
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """Names of IANA's zones. `localtime` is none: it is another one on each machine."""
+    return frozenset(available_timezones()) - {"localtime"}
 
 
 def parse_number(text: str, precision: int, scale: int) -> Decimal | str:
@@ -168,6 +175,7 @@ def _timestamps(text: pl.Series, naive_is_utc: bool) -> Cast:
             "%Y-%m-%dT%H:%M:%S%.f%:z", time_unit="us", strict=False, time_zone="UTC"
         )
         values = values.zip_with(~offset, shifted.dt.replace_time_zone(None))
+    values = values.set((values < datetime(1, 1, 1)).fill_null(False), None)  # year 0, as for dates
     return Cast(values, _reasons(values.is_null() & text.is_not_null(), "bad_timestamp"))
 
 
@@ -183,6 +191,8 @@ def _texts(text: pl.Series, properties: Mapping[str, Any]) -> Cast:
         bad, reason = ~text.is_in(list(currencies())).fill_null(True), "bad_currency"
     elif properties.get("pattern") == "period":
         bad, reason = ~text.str.contains(PERIOD).fill_null(True), "bad_period"
+    elif properties.get("pattern") == "time_zone":
+        bad, reason = ~text.is_in(list(time_zones())).fill_null(True), "bad_time_zone"
     elif properties.get("pattern") == "thresholds":
         bad, reason = ~text.str.contains(THRESHOLDS).fill_null(True), "bad_thresholds"
     else:

@@ -101,7 +101,7 @@ def test_a_new_column_is_reported_and_left_out(inbox: Path, tmp_path: Path) -> N
     report, lake = landed(inbox, tmp_path)
     assert ids(lake, "parties", "party_id") == ["V"]
     assert report.messages == [
-        "catalog/2026-01-01/parties.csv: column colour is not in contract catalog.parties 1.1.0: left out"
+        "catalog/2026-01-01/parties.csv: column colour is not in contract catalog.parties 1.2.0: left out"
     ]
 
 
@@ -127,7 +127,7 @@ def test_a_missing_column_refuses_the_table_and_the_former_stands(inbox: Path, t
     deliver(inbox, "parties", "party_id,name", "V,v", at="2026-02-01")
     report, lake = landed(inbox, tmp_path)
     assert (report.landed, report.rejected) == (1, 1)
-    assert "required column role is missing (contract catalog.parties 1.1.0)" in report.messages[0]
+    assert "required column role is missing (contract catalog.parties 1.2.0)" in report.messages[0]
     assert ids(lake, "parties", "party_id") == ["C", "D", "R", "V"]
 
 

@@ -177,7 +177,7 @@ def test_an_instant_is_utc_whatever_zone_it_was_written_in(moments: list[tuple[d
     [
         *("epoch", "infinity", "now", "2026-01-01", "2026-02-30T00:00:00Z", "2026-01-01T24:00:00Z"),
         *("2026-01-01T00:00:60Z", "2026-01-01T00:00Z", "2026-01-01T00:00:00 UTC", "2026-01-01T00:00:00+0530"),
-        *("01/02/2026 00:00:00", "1767225600"),
+        *("01/02/2026 00:00:00", "1767225600", "0000-01-01T00:00:00Z"),
     ],
 )
 def test_what_is_no_instant_is_quarantined(text: str) -> None:
@@ -242,10 +242,14 @@ def test_closed_lists_booleans_periods_and_currencies_are_strict() -> None:
     """Fails when a value outside its list is loaded; XAU has no minor unit, so no amount can be in it (fault 53)."""
     assert outcomes(["a", "A", "c"], "varchar", allowed=["a", "b"]) == ["a", "not_allowed", "not_allowed"]
     assert outcomes(["true", "false", "True", "1"], "boolean") == [True, False, "not_a_boolean", "not_a_boolean"]
-    assert outcomes(["2026-01", "2026-13", "2026-1"], "varchar", pattern="period") == [
+    assert outcomes(["2026-01", "2026-13", "2026-1", "0000-01"], "varchar", pattern="period") == [
         "2026-01",
-        "bad_period",
-        "bad_period",
+        *["bad_period"] * 3,
+    ]
+    zones = ["Europe/Berlin", "UTC", "Pacific/Kiritimati", "Europe/Atlantis", "europe/berlin", "+01:00", "localtime"]
+    assert outcomes([*zones, "../../etc/passwd", "Europe"], "varchar", pattern="time_zone") == [
+        *zones[:3],
+        *["bad_time_zone"] * 6,
     ]
     assert outcomes(["50;80;100", "0.5; 1.2", "90%", "80,100", "50;", "-5"], "varchar", pattern="thresholds") == [
         *("50;80;100", "0.5; 1.2", "90%"),
