@@ -18,7 +18,7 @@ import polars as pl
 from ingestion.contracts import REJECTED_SCHEMA, Contract
 from ingestion.deliveries import Found, Rows
 from ingestion.sources.edge_samples import EARLIEST, LATEST, exact_value, instant, refusal
-from ingestion.sources.event_files import by_month, find_files, is_text, numbered_lines
+from ingestion.sources.event_files import by_month, find_files, holds_only_texts, numbered_lines
 
 if TYPE_CHECKING:
     from ingestion.deliveries import Terms
@@ -97,7 +97,7 @@ def event_of(line: str) -> dict[str, Any]:
         raise BadEvent("not_json", None) from None
     if not isinstance(event, dict):
         raise BadEvent("not_an_event", None)
-    if "\\u" in line and not is_text(json.dumps(event, ensure_ascii=False)):
+    if not holds_only_texts(line, event):
         raise BadEvent("not_a_text", None)
     for name in ("source", "id", "type", "subject", "time"):
         if not isinstance(event.get(name), str) or not event[name].strip():

@@ -5,6 +5,8 @@ Every file is a delivery of its own, complete when it appears, packed or not. Wh
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ from ingestion.sources.edge_samples import refusal
 if TYPE_CHECKING:
     from ingestion.storage import Storage
 
+NUL_ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 UNFINISHED_NAMES = (".tmp", ".part", ".partial", ".swp", "~")  # what copying tools call a file they still write
 LINES_PER_BATCH = 50_000
 
@@ -69,6 +72,13 @@ def by_month(good: pl.DataFrame, rejected: pl.DataFrame) -> Iterator[Rows]:
     month = pl.col("occurred_at").dt.strftime("%Y-%m").alias("_month")
     for (period,), part in good.with_columns(month).group_by("_month", maintain_order=True):
         yield Rows(period=str(period), good=part.drop("_month"), rejected=rejected.clear())
+
+
+def holds_only_texts(line: str, document: Any) -> bool:
+    """Whether no text of a line's JSON holds NUL or half of a surrogate pair: only an escape can bring either."""
+    if "\\u" not in line:
+        return True
+    return not NUL_ESCAPED.search(line) and is_text(json.dumps(document, ensure_ascii=False))
 
 
 def is_text(value: Any) -> bool:

@@ -57,6 +57,7 @@ def test_an_event_keeps_its_digits_its_subject_and_its_data() -> None:
     }
     assert event_of(line(subject="k:a:b"))["resource_id"] == "a:b"
     assert event_of(line(data={"value": "ann"}))["text_value"] == "ann"
+    assert event_of(line(data={"value": "a\\u0000"}))["text_value"] == "a\\u0000"  # six letters, no NUL
     assert event_of(line(data=None))["value"] is None
 
 
@@ -74,6 +75,8 @@ def test_an_event_keeps_its_digits_its_subject_and_its_data() -> None:
         (line().replace("10.1", "NaN"), "not_finite", "data"),
         (line(id="\ud800"), "not_a_text", None),
         (line(data={"value": "\udfff"}), "not_a_text", None),
+        (line(subject="device:a\0b"), "not_a_text", None),
+        (line(data={"a\0": 1}), "not_a_text", None),
     ],
 )
 def test_a_line_that_is_no_event_names_its_fault(text: str, reason: str, column: str | None) -> None:
