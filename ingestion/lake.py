@@ -38,6 +38,21 @@ class Busy(Exception):
     """Another process is landing into this lake and did not end in time."""
 
 
+class DamagedManifest(Exception):
+    """A manifest is not what was written; the message names the file. Its landing cannot be told from none."""
+
+
+def manifest_of(key: str, content: bytes, landed_at: str) -> Manifest:
+    """The manifest in a file of the lake; raises DamagedManifest."""
+    try:
+        return Manifest.from_bytes(content, landed_at)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedManifest(
+            f"{key}: is no manifest any more ({type(error).__name__}). Put it back from a copy of the lake; "
+            "`meterhouse verify` names what else has changed"
+        ) from error
+
+
 class Lake:
     """A view of one lake; sees what landed when `refresh` was last called (and once when first asked)."""
 
@@ -61,7 +76,7 @@ class Lake:
             with ThreadPoolExecutor(8) as pool:
                 contents = list(pool.map(lambda file: self.storage.read_bytes(file.key), new))
             for file, content in zip(new, contents, strict=True):
-                self._read[file.key, file.etag] = Manifest.from_bytes(content, file.modified_at)
+                self._read[file.key, file.etag] = manifest_of(file.key, content, file.modified_at)
             self._manifests = [self._read[file.key, file.etag] for file in listed]
         return self._manifests
 

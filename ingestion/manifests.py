@@ -100,15 +100,17 @@ class Manifest:
         return digest(f"{delivery.version}|{delivery.revision}" for delivery in self.deliveries)
 
     def to_bytes(self) -> bytes:
-        """The file's content: the same manifest always gives the same bytes."""
+        """The file's content: the same manifest always gives the same bytes. `sha256` is that of all the rest."""
         document = asdict(self) | {"manifest": FORMAT}
         del document["landed_at"]
-        return (json.dumps(document, sort_keys=True, ensure_ascii=False, indent=1) + "\n").encode()
+        return _written(document | {"sha256": hashlib.sha256(_written(document)).hexdigest()})
 
     @staticmethod
     def from_bytes(data: bytes, landed_at: str) -> Manifest:
-        """Reads what `to_bytes` wrote; raises ValueError for any other format."""
+        """Reads what `to_bytes` wrote; raises ValueError for any other format. Whether each byte is as it was written
+        `as_written` tells."""
         document: dict[str, Any] = json.loads(data)
+        document.pop("sha256", None)
         if document.pop("manifest", None) != FORMAT:
             raise ValueError(f"not a manifest of format {FORMAT}")
         deliveries = [
@@ -122,6 +124,20 @@ class Manifest:
         parts = [Part(**entry) for entry in document.pop("parts")]
         quarantined = [Part(**entry) for entry in document.pop("quarantined")]
         return Manifest(**document, deliveries=deliveries, parts=parts, quarantined=quarantined, landed_at=landed_at)
+
+
+def _written(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(document, sort_keys=True, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def as_written(data: bytes) -> bool:
+    """Whether a manifest is what was written, by the hash it carries; those of before carry none and are taken for it.
+    Raises ValueError where it is no JSON."""
+    document: dict[str, Any] = json.loads(data)
+    kept = document.pop("sha256", None)
+    if kept is None:
+        return _written(document) == data
+    return hashlib.sha256(_written(document)).hexdigest() == kept and _written(document | {"sha256": kept}) == data
 
 
 def digest(texts: Iterable[str]) -> str:

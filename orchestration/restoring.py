@@ -7,12 +7,13 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 
-from ingestion.lake import Lake
-from ingestion.manifests import Part
-from ingestion.storage import open_storage
+from ingestion.lake import DamagedManifest, Lake, manifest_of
+from ingestion.manifests import Manifest, Part, as_written
+from ingestion.storage import Storage, open_storage
 from invoicing.ledger import Damaged, Ledger
 from orchestration import run, warehouse
 from orchestration.locks import locked
@@ -31,11 +32,15 @@ class Verified:
 
 def changed_files(settings: Settings, tell: Tell = lambda text: None) -> Verified:
     """Reads the ledger and every landed file again and compares hashes; changes nothing."""
+    if not settings.lake_is_remote and not Path(settings.lake_uri).is_dir():
+        raise BadSetting(f"no lake at {settings.lake_uri}: name its home with --home or METERHOUSE_HOME")
     storage = open_storage(settings.lake_uri)
-    ledger, lake = Ledger(storage), Lake(storage)
+    ledger = Ledger(storage)
     tell("reading the ledger")
     problems = ledger.verify()
-    parts = [part for manifest in lake.manifests() for part in (*manifest.parts, *manifest.quarantined)]
+    manifests, changed = _manifests(storage)
+    problems += changed
+    parts = [part for manifest in manifests for part in (*manifest.parts, *manifest.quarantined)]
     tell(f"reading {len(parts)} landed files")
 
     def problem(part: Part) -> str | None:
@@ -53,6 +58,22 @@ def changed_files(settings: Settings, tell: Tell = lambda text: None) -> Verifie
     except Damaged:
         entries = 0  # named among the problems
     return Verified(entries, len(parts), problems)
+
+
+def _manifests(storage: Storage) -> tuple[list[Manifest], list[str]]:
+    """All that can be read, and what is wrong with those that are not as they were written."""
+    manifests, problems = [], []
+    files = list(storage.files("manifests/"))
+    with ThreadPoolExecutor(8) as pool:
+        contents = list(pool.map(lambda file: storage.read_bytes(file.key), files))
+    for file, content in zip(files, contents, strict=True):
+        try:
+            manifests.append(manifest_of(file.key, content, file.modified_at))
+            if not as_written(content) or manifests[-1].key != file.key:
+                problems.append(f"{file.key}: changed after it was written (its sha256 is not that of its content)")
+        except DamagedManifest as error:
+            problems.append(str(error))
+    return manifests, problems
 
 
 def rebuilt(settings: Settings, tell: Tell = lambda text: None) -> list[run.Outcome]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from ingestion.lake import Lake
+from ingestion.lake import DamagedManifest, Lake
 from ingestion.landing import land
 from ingestion.storage import open_storage
+from orchestration.periods import BadSetting
 from orchestration.restoring import changed_files
 from orchestration.settings import Settings
 from tests.orchestration.command import tiny_world
@@ -42,3 +44,37 @@ def test_a_changed_or_missing_landed_file_is_named(settings: Settings) -> None:
         assert len(problems) == 1 and "missing" in problems[0], problems
         path.write_bytes(original)
     assert changed_files(settings).problems == []
+
+
+def test_a_changed_manifest_is_named(settings: Settings) -> None:
+    """Fault 79. Fails when what a landing says of itself can be changed, or be unreadable, and no file is named."""
+    lake = Path(settings.lake_uri)
+    for path in sorted(lake.glob("manifests/*/*.json"))[::4]:
+        original = path.read_bytes()
+        for place in range(0, len(original), 97):
+            path.write_bytes(original[:place] + bytes([original[place] ^ 1]) + original[place + 1 :])
+            problems = changed_files(settings).problems
+            assert problems and problems[0].startswith(path.relative_to(lake).as_posix()), (place, problems)
+        path.write_bytes(original[: len(original) // 2])
+        assert "is no manifest any more" in changed_files(settings).problems[0]
+        with pytest.raises(DamagedManifest, match=path.name):
+            Lake(open_storage(settings.lake_uri)).manifests()
+        path.write_bytes(original)
+    assert changed_files(settings).problems == []
+
+
+def test_a_manifest_of_before_its_hash_is_read_and_sound(settings: Settings) -> None:
+    """Fails when a lake of an earlier version cannot be read, or is called changed."""
+    lake = Path(settings.lake_uri)
+    for path in lake.glob("manifests/*/*.json"):
+        document = json.loads(path.read_bytes())
+        assert document.pop("sha256")
+        path.write_text(json.dumps(document, sort_keys=True, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    assert changed_files(settings).problems == []
+    assert Lake(open_storage(settings.lake_uri)).manifests()
+
+
+def test_a_lake_that_is_not_there_is_no_sound_one(tmp_path: Path) -> None:
+    """Fails when a mistyped home is told to be as it was written."""
+    with pytest.raises(BadSetting, match="no lake at"):
+        changed_files(Settings(home=tmp_path / "mistyped"))
