@@ -7,6 +7,7 @@ is read by `ingestion/faultpoints.py`, and dbt's profile reads what `Settings.db
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +19,8 @@ from orchestration.periods import BadSetting, month_of
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
+UNIT = r"[KMGT](i?B)?|B|(kilo|mega|giga|tera)?bytes?"
+MEMORY = re.compile(rf"none|[0-9]*\.?[0-9]+ ?({UNIT})", re.IGNORECASE | re.ASCII)  # as DuckDB reads it
 
 
 class Settings(BaseSettings):
@@ -52,6 +55,20 @@ class Settings(BaseSettings):
     @classmethod
     def _first_period_is_a_month(cls, value: str) -> str:
         month_of(value)
+        return value
+
+    @field_validator("threads")
+    @classmethod
+    def _some_thread_works(cls, value: int) -> int:
+        if value < 1:
+            raise BadSetting("write 1 or more")
+        return value
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _memory_is_an_amount(cls, value: str) -> str:
+        if not MEMORY.fullmatch(value):
+            raise BadSetting("write an amount of memory, for example 2GB or 512MiB")
         return value
 
     @property

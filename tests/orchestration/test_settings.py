@@ -7,8 +7,10 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from orchestration.home import prepare_home
 from orchestration.partitions import months
 from orchestration.periods import BadSetting, known_period, month_of, months_after, open_periods, period_of
 from orchestration.settings import Settings, get_settings, override, stripe_options
@@ -32,12 +34,33 @@ def test_an_option_overrides_the_environment(tmp_path: Path, monkeypatch: pytest
     assert (settings.root, settings.inbox_uri) == (tmp_path, "s3://bucket/prefix")
 
 
-@pytest.mark.parametrize(("name", "value"), [("NOW", "soon"), ("FIRST_PERIOD", "2018-13"), ("TARGET", "oracle")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("NOW", "soon"), ("FIRST_PERIOD", "2018-13"), ("TARGET", "oracle")],
+        *[("MEMORY_LIMIT", "lots"), ("MEMORY_LIMIT", "80%"), ("MEMORY_LIMIT", "-1GB"), ("THREADS", "0")],
+    ],
+)
 def test_a_bad_setting_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fails when the message does not say which variable is wrong and what it holds."""
     monkeypatch.setenv(f"METERHOUSE_{name}", value)
     with pytest.raises(BadSetting, match=f"METERHOUSE_{name}.*{value}"):
         get_settings()
+
+
+@pytest.mark.parametrize("amount", ["2GB", "400MB", "1.5 GiB", "512mib", "1TB", "2g", ".5 gigabytes", "none"])
+def test_an_amount_of_memory_is_written_as_duckdb_reads_it(amount: str) -> None:
+    """Fails when what DuckDB takes for memory is refused, or the other way round."""
+    assert Settings(memory_limit=amount).memory_limit == amount
+    duckdb.connect().execute(f"set memory_limit = '{amount}'")
+
+
+def test_a_home_where_no_folder_can_be_is_bad_input(tmp_path: Path) -> None:
+    """Fails when a mistyped home looks like a fault of the house."""
+    (tmp_path / "file").write_text("")
+    for home in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(BadSetting, match=r"no home can be made at .*--home"):
+            prepare_home(Settings(home=home))
 
 
 def test_a_secret_may_stand_in_the_parameter_store(s3: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
