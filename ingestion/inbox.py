@@ -7,6 +7,7 @@ Nothing is read here and nothing lands; see `landing.py`.
 from __future__ import annotations
 
 import pkgutil
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
@@ -14,7 +15,7 @@ from typing import Protocol, cast
 
 from ingestion import sources
 from ingestion.contracts import Contract
-from ingestion.deliveries import Found, Rows, Terms
+from ingestion.deliveries import File, Found, Rows, Terms
 from ingestion.storage import Storage
 
 
@@ -22,6 +23,7 @@ class Source(Protocol):
     """What a module of `ingestion/sources` offers."""
 
     FEED: str
+    FOLDER: str  # below the inbox, with "/" at its end: what lies in it is the feed's, and nothing else is
 
     def find(self, inbox: Storage, period: str | None, terms: Terms) -> list[Found]:
         """All deliveries of the feed in the inbox (of the month, where the listing tells it), in a fixed order."""
@@ -48,3 +50,31 @@ def source(feed: str) -> Source:
 def find(feed: str, inbox: Storage, period: str | None, terms: Terms) -> list[Found]:
     """The feed's deliveries in the inbox, whole or not, in a fixed order. `period` is YYYY-MM or None for all."""
     return source(feed).find(inbox, period, terms)
+
+
+def unread(inbox: Storage, left_out: str = "") -> list[Found]:
+    """What lies where no feed looks, so that nobody waits for it: a rejected find for each folder of the inbox.
+
+    `left_out` is a uri below which nothing is meant for a feed (the lake may lie in the inbox's bucket).
+    """
+    folders = tuple(sorted(source(feed).FOLDER for feed in feeds()))
+    own = f"{left_out}/".removeprefix(f"{inbox.uri}/") if left_out.startswith(f"{inbox.uri}/") else None
+    groups: dict[str, list[File]] = defaultdict(list)
+    for file in inbox.files():
+        is_hidden = any(part.startswith(".") for part in file.key.split("/"))
+        if not is_hidden and not file.key.startswith(folders) and not (own and file.key.startswith(own)):
+            groups["/".join(file.key.split("/")[:-1][:2])].append(file)
+    return [
+        Found(
+            feed="inbox",
+            table="",
+            account="",
+            period=None,
+            version="",
+            name=folder or files[0].key,
+            files=tuple(files),
+            status="rejected",
+            reason=f"{files[0].key}: no feed reads this folder ({len(files)} files); there are {', '.join(folders)}",
+        )
+        for folder, files in sorted(groups.items())
+    ]

@@ -248,3 +248,12 @@ def land(feed: str, inbox: Storage, lake: Lake, period: str | None = None) -> La
         landing = _Landing(feed, inbox, lake)
         landing.run(period)
     return landing.report
+
+
+def tell_unread(inbox: Storage, lake: Lake) -> LandingReport:
+    """Says what lies where no feed looks, and keeps it for `lake.deliveries` until the next scan. Raises Busy."""
+    founds = inboxes.unread(inbox, lake.storage.uri)
+    with lake.exclusive():
+        lake.observe("inbox", None, founds)
+    messages = [f"inbox/{found.name}: rejected: {found.reason}" for found in founds]
+    return LandingReport("inbox", found=len(founds), rejected=len(founds), messages=messages)

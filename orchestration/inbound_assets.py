@@ -12,7 +12,7 @@ from decimal import Decimal
 import dagster as dg
 
 from ingestion.lake import Lake
-from ingestion.landing import land
+from ingestion.landing import land, tell_unread
 from ingestion.storage import open_storage
 from orchestration.landed import Landed, landed_of
 from orchestration.settings import Settings, get_settings
@@ -80,6 +80,14 @@ def figures(landed: Landed) -> dict[str, int | float]:
         "rows_quarantined": landed.rows_quarantined,
     }
     return counts | {f"control_total_{code}": float(amount) for code, amount in sorted(landed.landed.items())}
+
+
+def warn_of_unread(context: dg.AssetExecutionContext) -> None:
+    """Says in the run's log what lies in the inbox where no feed looks."""
+    settings: Settings = get_settings()
+    lake = Lake(open_storage(settings.lake_uri))
+    for message in tell_unread(open_storage(settings.inbox_uri), lake).messages:
+        context.log.warning(message)
 
 
 def land_feed(context: dg.AssetExecutionContext, feed: str, period: str | None) -> dg.MaterializeResult:

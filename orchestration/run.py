@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingestion.lake import Lake
-from ingestion.landing import LandingReport, land
+from ingestion.landing import LandingReport, land, tell_unread
 from ingestion.storage import open_storage
 from orchestration import period_state, tables, warehouse
 from orchestration.deliveries_seen import billed_periods
@@ -103,7 +103,8 @@ def _landed(
     """Lands catalog, samples and events whole, and the bills of the wanted months and the materialised ones before."""
     inbox, lake = open_storage(settings.inbox_uri), Lake(open_storage(settings.lake_uri))
     tell("landing catalog, samples and events")
-    reports = {feed: land(feed, inbox, lake) for feed in ("catalog", "cloudevents", "edge", "wso2")}
+    reports = {"inbox": tell_unread(inbox, lake)}
+    reports |= {feed: land(feed, inbox, lake) for feed in ("catalog", "cloudevents", "edge", "wso2")}
     for period in sorted({*wanted, *(period for period in states if period < wanted[-1])}):
         tell(f"landing bills of {period}")
         reports[f"aws_cur {period}"] = land("aws_cur", inbox, lake, period)

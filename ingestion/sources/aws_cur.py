@@ -24,12 +24,12 @@ from ingestion.csv_reader import open_csv
 from ingestion.deliveries import File, Found, Refused, Rows, Terms
 from ingestion.sources import aws_cur_parquet
 from ingestion.sources.aws_cur_columns import Plan, canonical, plan, squashed
-from ingestion.sources.aws_cur_find import FEED, First, find_deliveries
+from ingestion.sources.aws_cur_find import FEED, FOLDER, First, find_deliveries
 from ingestion.sources.aws_cur_manifests import is_manifest
 from ingestion.sources.aws_cur_zip import ZIP_MAGICS, Unzipped
 from ingestion.storage import Changed, Storage
 
-__all__ = ["FEED", "find", "read"]
+__all__ = ["FEED", "FOLDER", "find", "read"]
 
 PAYER = "bill_payer_account_id"
 PERIOD_START = "bill_billing_period_start_date"

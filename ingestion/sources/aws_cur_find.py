@@ -25,6 +25,7 @@ from ingestion.sources.aws_cur_manifests import (
 from ingestion.storage import Changed, Storage
 
 FEED = "aws_cur"
+FOLDER = f"{FEED}/"
 TABLE = "line_items"
 MANUAL = "manual"  # name of the report that files copied by hand count as
 COMPLETE = "_COMPLETE"
@@ -237,7 +238,7 @@ def find_deliveries(inbox: Storage, period: str | None, terms: Terms, peek: Peek
     """Every delivery that may count, whole or not, ordered by account, period and version."""
     folders: dict[str, list[File]] = defaultdict(list)
     beside: list[Found] = []
-    for file in inbox.files(f"{FEED}/"):
+    for file in inbox.files(FOLDER):
         _, folder, *below = file.key.split("/")
         if below:
             folders[folder].append(file)

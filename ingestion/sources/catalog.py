@@ -22,6 +22,7 @@ from ingestion.sources.catalog_checks import check
 from ingestion.storage import Storage
 
 FEED = "catalog"
+FOLDER = f"{FEED}/"
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 SECOND = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{6}Z", re.ASCII)
 BAD_FOLDER = "name the folder YYYY-MM-DD or YYYY-MM-DDTHHMMSSZ, the time the catalog was known"
@@ -47,7 +48,7 @@ def find(inbox: Storage, period: str | None, terms: Terms) -> list[Found]:
     known = {contract.table for contract in inbound_contracts() if contract.feed == FEED}
     folders: dict[datetime, list[str]] = defaultdict(list)
     found: list[Found] = []
-    for file in inbox.files(f"{FEED}/"):
+    for file in inbox.files(FOLDER):
         folder, _, name = file.key.removeprefix(f"{FEED}/").rpartition("/")
         instant, table = recorded_at(folder), name.removesuffix(".csv")
         if instant is None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ingestion.storage import Storage
 
 FEED = "edge"
+FOLDER = f"{FEED}/"
 TABLE = "samples"
 READ_HERE = ("telegraf", "sqlite", "openmetrics", "vector")
 UNFINISHED_NAMES = (".tmp", ".part", ".partial", ".swp", "~")  # what copying tools call a file they still write
@@ -38,7 +39,7 @@ UNFINISHED_NAMES = (".tmp", ".part", ".partial", ".swp", "~")  # what copying to
 def find(inbox: Storage, period: str | None, terms: Terms) -> list[Found]:
     """All deliveries of hosts, ordered by key. Months and terms do not matter: the rows decide, and all accumulate."""
     families: dict[str, dict[str, File]] = defaultdict(dict)
-    for file in inbox.files(f"{FEED}/"):
+    for file in inbox.files(FOLDER):
         main, suffix = file.key, ""
         if file.key.startswith(f"{FEED}/sqlite/"):
             suffix = next((end for end in edge_sqlite.COMPANIONS if file.key.endswith(end)), "")

@@ -19,7 +19,7 @@ from ingestion.contracts import Contract
 from ingestion.deliveries import File, Found, Rows
 from ingestion.fingerprints import CACHE, Staged
 from ingestion.lake import Lake
-from ingestion.landing import land
+from ingestion.landing import land, tell_unread
 from ingestion.sources import aws_cur, catalog, edge
 from ingestion.storage import Folder, Storage, open_storage
 
@@ -101,6 +101,27 @@ def test_a_file_that_its_reader_stumbles_over_is_refused_alone(
     (refused,) = [row for row in lake.deliveries() if row["status"] == "rejected"]
     assert f"1.json: cannot be read ({error.__name__}; contract edge.samples" in refused["reason"]
     assert "secret" not in " ".join([refused["reason"], *report.messages])
+
+
+def test_what_no_feed_reads_is_told_by_folder_until_it_is_gone(inbox: Path, tmp_path: Path) -> None:
+    """Fault 10. Fails when a delivery put where nobody looks, of another vendor say, is passed over without a word."""
+    a_world(inbox)
+    for key in ("focus/aws/2026-01.csv", "focus/aws/2026-02.csv", "usage/other/a.json", "api/a.json", "README.txt"):
+        put(inbox / key, b"x")
+    for key in (".git/config", "focus/.hidden", "lake/cache/1.json"):
+        put(inbox / key, b"x")
+    lake = Lake(open_storage(inbox / "lake"))
+    report = tell_unread(open_storage(inbox), lake)
+    assert (report.found, report.rejected, report.landed) == (4, 4, 0)
+    assert "inbox/focus/aws: rejected: focus/aws/2026-01.csv: no feed reads this folder (2 files)" in report.messages[2]
+    assert "there are api/wso2/, aws_cur/, catalog/, edge/, usage/cloudevents/" in report.messages[2]
+    told = [(row["source"], row["uri"], row["status"]) for row in lake.deliveries() if row["source"] == "inbox"]
+    assert sorted(uri for _, uri, _ in told) == [
+        *("README.txt", "api/a.json", "focus/aws/2026-01.csv", "focus/aws/2026-02.csv", "usage/other/a.json")
+    ]
+    for folder in ("focus", "usage"):
+        shutil.rmtree(inbox / folder)
+    assert tell_unread(open_storage(inbox), lake).rejected == 2
 
 
 def test_landings_are_cut_by_size(inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from orchestration.inbound_assets import OWNERS, land_feed, money_checks
+from orchestration.inbound_assets import OWNERS, land_feed, money_checks, warn_of_unread
 
 
 @dg.asset(
@@ -14,4 +14,5 @@ from orchestration.inbound_assets import OWNERS, land_feed, money_checks
 )
 def catalog(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Every catalog delivery as it was known at its time; a table that was not delivered again stands."""
+    warn_of_unread(context)
     return land_feed(context, "catalog", None)
