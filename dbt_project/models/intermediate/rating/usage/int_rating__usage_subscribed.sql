@@ -50,6 +50,8 @@ versions as (
         price_versions.dimension_value,
         price_versions.valid_from,
         price_versions.valid_to,
+        price_versions.greatest_price,
+        price_versions.has_package_size or usage_charges.prorate_units as divides_quantity,
         case usage_charges.charge_model
             when 'per_unit' then not price_versions.has_every_unit_price
             when 'graduated' then not price_versions.has_every_price
@@ -88,6 +90,8 @@ versioned as (
         priced_charges.charge_id is not null as has_prices,
         coalesce(named_versions.lacks_a_term, versions.lacks_a_term) as price_lacks_a_term,
         coalesce(named_versions.asks_for_more, versions.asks_for_more) as price_asks_for_more,
+        coalesce(named_versions.greatest_price, versions.greatest_price) as greatest_price,
+        coalesce(named_versions.divides_quantity, versions.divides_quantity) as divides_quantity,
         case
             when covered.plan_currency = covered.currency then cast(1 as decimal(38, 12))
             else cast(coalesce(locked_rates.rate, fx_rates.rate, covered.fx_fixed_rate) as decimal(38, 12))
@@ -118,9 +122,25 @@ versioned as (
         ) = 1
 ),
 
+-- No agent means such a number, and no amount could hold what it would cost (money.md: 26 digits, of which a product has
+-- 14): one of them must not stop everybody's month. Only compared, so a double will do.
+sized as (
+    select
+        *,
+        greatest(abs(cast(quantity as double)), abs(cast(period_quantity as double)))
+        * greatest(
+            cast(greatest_price as double) * cast(coalesce(fx_rate, 1) as double),
+            case when divides_quantity then 0.1 else 0 end
+        ) >= 1e12 as is_too_large
+    from versioned
+),
+
 reasoned as (
     select
-        versioned.* exclude (asks_for_more, has_prices, price_asks_for_more, price_lacks_a_term, fx_fixed_rate),
+        versioned.* exclude (
+            asks_for_more, has_prices, price_asks_for_more, price_lacks_a_term, fx_fixed_rate, greatest_price,
+            divides_quantity, is_too_large
+        ),
         case
             when versioned.charge_id is null then null
             when versioned.agreement_id is null then 'no_agreement'
@@ -133,8 +153,9 @@ reasoned as (
                 then 'no_records'
             when versioned.charge_model = 'dynamic' and records.amount_count <> records.record_count then 'no_amount'
             when versioned.fx_rate is null then 'missing_fx_rate'
+            when versioned.is_too_large then 'too_large'
         end as reason
-    from versioned
+    from sized as versioned
     left join records
         on versioned.billing_period = records.billing_period
         and versioned.meter_id = records.meter_id
