@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import polars as pl
+import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +76,17 @@ def delivered_name(name: str) -> str:
 
 class Refused(Exception):
     """A file or delivery that is refused whole: the message names file, row, column, contract version and remedy."""
+
+
+# What a reader may raise at contents nobody thought of. Not what the disk says, nor that rows were lost on the way.
+UNFORESEEN = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    pa.ArrowException,
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,
+)

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
 
 from ingestion import clocks
 from ingestion.contracts import Contract
-from ingestion.deliveries import Found, Refused
+from ingestion.deliveries import UNFORESEEN, Found, Refused
 from ingestion.faultpoints import reached
 from ingestion.fingerprints import Staged
 from ingestion.inbox import Source
@@ -38,19 +37,6 @@ QUARANTINE_SCHEMA = {
     "column_name": pl.String(),
     "payload": pl.String(),
 }
-
-# What a reader may raise at contents nobody thought of. Not what the disk says, nor that rows were lost on the way.
-UNFORESEEN = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    pa.ArrowException,
-    pl.exceptions.PolarsError,
-    pl.exceptions.PanicException,
-)
 
 
 @dataclass(slots=True)

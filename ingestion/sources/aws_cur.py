@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from ingestion.casting import payloads
 from ingestion.contracts import REJECTED_SCHEMA, Contract, cast
 from ingestion.csv_reader import open_csv
-from ingestion.deliveries import File, Found, Refused, Rows, Terms
+from ingestion.deliveries import UNFORESEEN, File, Found, Refused, Rows, Terms
 from ingestion.sources import aws_cur_parquet
 from ingestion.sources.aws_cur_columns import Plan, canonical, plan, squashed
 from ingestion.sources.aws_cur_find import FEED, FOLDER, First, find_deliveries
@@ -76,7 +76,9 @@ def _first(inbox: Storage, file: File) -> First:
         payers = (row[column] for row in rows) if column else ()
         foreign = bool(records.fieldnames) and column is None
         return First(bool(rows) or foreign, next((payer for payer in payers if payer), None))
-    except (Refused, Changed, OSError, EOFError, ValueError, zlib.error, csv.Error):
+    except MemoryError:
+        raise
+    except (Refused, Changed, OSError, EOFError, zlib.error, csv.Error, *UNFORESEEN):
         return First(has_rows=True)
 
 

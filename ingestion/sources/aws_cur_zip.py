@@ -6,9 +6,11 @@ An archive is only a compression here: one member, not encrypted, and no larger 
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
 import zlib
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import BinaryIO, cast
 
 from ingestion.csv_reader import RATIO, RATIO_COUNTS_FROM
@@ -46,15 +48,24 @@ class _Member(io.BufferedIOBase):
         return Refused(f"{self.file.key}: {problem}. Deliver the file again, as one zipped or gzipped CSV.")
 
     def read(self, size: int | None = -1, /) -> bytes:
-        try:
-            return self._stream.read(
-                size
-            )  # never more than the size the archive declares; the CRC is checked at the end
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise self._refused(f"damaged archive ({type(error).__name__})") from None
+        with self._damage_refused():
+            # Never more than the size the archive declares; the CRC is checked at the end.
+            return self._stream.read(size)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        return self._stream.seek(offset, whence)
+        with self._damage_refused():
+            return self._stream.seek(offset, whence)
+
+    @contextmanager
+    def _damage_refused(self) -> Iterator[None]:
+        """Each method of packing has an error of its own; bzip2's is an OSError without a number, the disk's have
+        one; a damaged LZMA header asks for memory nobody has."""
+        try:
+            yield
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, MemoryError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise self._refused(f"damaged archive ({type(error).__name__})") from None
 
     def close(self) -> None:
         self._open.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from decimal import Decimal
 from pathlib import Path
 
@@ -111,6 +113,19 @@ def test_an_archive_is_only_a_compression(tmp_path: Path) -> None:
     for header in (b"PK\x03\x04", b"PK\x01\x02"):  # the flag stands 6 bytes into the one and 8 into the other
         locked[locked.index(header) + (6 if header == b"PK\x03\x04" else 8)] |= 1
     assert "encrypted" in refusal(tmp_path / "locked", bytes(locked), "x.csv.zip")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_damaged_archive_is_refused_however_it_is_packed(method: int, tmp_path: Path) -> None:
+    """Fault 7. Fails when the error of one way of packing is not known for one, and ends the landing of every payer."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", method) as archive:
+        archive.writestr("1.csv", csv_bytes([line()] * 50))
+    assert loaded(tmp_path / "whole", sink.getvalue(), "x.zip")[0].height == 50
+    for place in range(45, len(sink.getvalue()) - 90, 23):
+        damaged = bytearray(sink.getvalue())
+        damaged[place] ^= 255
+        assert "x.zip: " in refusal(tmp_path / f"{place}", bytes(damaged), "x.zip")
 
 
 def test_a_file_changed_after_it_was_found_is_not_read(tmp_path: Path) -> None:
