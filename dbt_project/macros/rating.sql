@@ -38,11 +38,14 @@
     case {{ vendor }} when 'aws' then 'aws_cur' else {{ vendor }} end
 {%- endmacro %}
 
-{#- Blocks of a size that a quantity fills: a block begun counts as one, or not at all where the price rounds down. -#}
+{#- Blocks of a size that a quantity fills: a block begun counts as one, or not at all where the price rounds down. What is
+    divided has no rest, so that bytes of any number are. -#}
 {% macro blocks(quantity, size, round_down) -%}
+{%- set given = 'greatest(' ~ quantity ~ ', 0)' -%}
+{%- set rest = 'mod(' ~ given ~ ', ' ~ size ~ ')' -%}
     (
-        {{ divide('(greatest(' ~ quantity ~ ', 0) - mod(greatest(' ~ quantity ~ ', 0), ' ~ size ~ '))', size) }}
-        + case when mod(greatest({{ quantity }}, 0), {{ size }}) > 0 and not {{ round_down }} then 1 else 0 end
+        cast({{ whole_quotient(whole(given ~ ' - ' ~ rest), whole(size)) }} as decimal(38, 12))
+        + case when {{ rest }} > 0 and not {{ round_down }} then 1 else 0 end
     )
 {%- endmacro %}
 

@@ -22,7 +22,10 @@ versions as (
         count(rate) > 0 as has_rate,
         count(rate) = count(*) as has_every_rate,
         count(fixed_fee) + count(per_event_minimum) + count(per_event_maximum) > 0 as has_event_terms,
-        max(greatest(coalesce(unit_price, 0), coalesce(rate, 0))) as greatest_price,
+        max(
+            cast(greatest(coalesce(unit_price, 0), coalesce(rate, 0)) as double)
+            / cast(coalesce(nullif(package_size, 0), 1) as double)
+        ) as greatest_price,
         max(minimum_amount) as minimum_amount,
         max(maximum_amount) as maximum_amount
     from charge_prices

@@ -51,7 +51,7 @@ versions as (
         price_versions.valid_from,
         price_versions.valid_to,
         price_versions.greatest_price,
-        price_versions.has_package_size or usage_charges.prorate_units as divides_quantity,
+        usage_charges.prorate_units as divides_quantity,
         case usage_charges.charge_model
             when 'per_unit' then not price_versions.has_every_unit_price
             when 'graduated' then not price_versions.has_every_price
@@ -130,8 +130,8 @@ sized as (
         greatest(abs(cast(quantity as double)), abs(cast(period_quantity as double)))
         * greatest(
             cast(greatest_price as double) * cast(coalesce(fx_rate, 1) as double),
-            case when divides_quantity then 0.1 else 0 end
-        ) >= 1e12 as is_too_large
+            case when divides_quantity then 1 else 0 end
+        ) >= 1e13 as is_too_large
     from versioned
 ),
 
