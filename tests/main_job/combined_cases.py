@@ -116,6 +116,10 @@ USAGE = {
                          [("2026-02-01T04:59:59Z", 1), ("2026-02-01T00:00:00-05:00", 2), ("2026-03-08T12:00:00Z", 4),
                           ("2026-04-01T03:59:59.999Z", 8), ("2026-04-01T04:00:00Z", 16)], versions=OPEN,
                           seller="abroad"),
+    # Its only edge names a vendor; the subscription is billed on it all the same.
+    "month-abroad-by-vendor": Case("per_unit", ONE, quarter("1", "2", "0"),
+                                   [("2026-02-01T04:59:59Z", 1), ("2026-02-01T00:00:00-05:00", 2)], versions=OPEN,
+                                   agreement={"vendor": "edge"}, seller="abroad"),
     "matrix-tiers": Case("graduated", tiers(*TWO, dimension_value="eu") + tiers(*TWO, dimension_value="us"), "19",
                          [(JAN5, value, {"region": region}) for region, value in REGIONS], meter="by_region"),
     # 15 in the price for any value fill its tiers together.

@@ -18,6 +18,10 @@ agreements as (
     select * from {{ ref('stg_catalog__agreements') }}
 ),
 
+subscriptions as (
+    select * from {{ ref('stg_catalog__subscriptions') }}
+),
+
 parties as (
     select * from {{ ref('stg_catalog__parties') }}
 ),
@@ -63,7 +67,36 @@ owned as (
         ) = 1
 ),
 
--- Usage is nobody's product but the seller's own: the edge without a vendor is the one that sells it.
+-- Usage is nobody's product but the seller's own: the edge without a vendor sells it, and one of a vendor while a
+-- subscription is billed on it, as int_rating__edges_dated has it. Who has a subscription goes before who has none.
+sellers_of_usage as (
+    select
+        agreement_id,
+        seller_id,
+        buyer_id,
+        valid_from,
+        valid_to,
+        0 as is_subscribed
+    from agreements
+    where vendor = 'ANY'
+    union all
+    select
+        agreements.agreement_id,
+        agreements.seller_id,
+        agreements.buyer_id,
+        greatest(agreements.valid_from, subscriptions.valid_from, subscriptions.start_date) as valid_from,
+        least(
+            agreements.valid_to,
+            subscriptions.valid_to,
+            {{ add_days("least(subscriptions.end_date, cast('9999-12-30' as date))", 1) }}
+        ) as valid_to,
+        1 as is_subscribed
+    from agreements
+    inner join subscriptions
+        on agreements.seller_id = subscriptions.seller_id
+        and agreements.buyer_id = subscriptions.buyer_id
+),
+
 sold as (
     select
         owned.billing_period,
@@ -71,18 +104,20 @@ sold as (
         owned.resource_id,
         owned.owned_on,
         owned.owner_party_id,
-        agreements.seller_id
+        sellers_of_usage.seller_id
     from owned
-    left join agreements
+    left join sellers_of_usage
         on
-            owned.owner_party_id = agreements.buyer_id
-            and agreements.vendor = 'ANY'
-            and agreements.valid_from <= owned.owned_on
-            and agreements.valid_to > owned.owned_on
+            owned.owner_party_id = sellers_of_usage.buyer_id
+            and sellers_of_usage.valid_from <= owned.owned_on
+            and sellers_of_usage.valid_to > owned.owned_on
     qualify
         row_number() over (
             partition by owned.billing_period, owned.resource_kind, owned.resource_id, owned.owned_on
-            order by agreements.valid_from desc nulls last, agreements.agreement_id
+            order by
+                sellers_of_usage.is_subscribed desc nulls last,
+                sellers_of_usage.valid_from desc,
+                sellers_of_usage.agreement_id
         ) = 1
 ),
 
