@@ -65,8 +65,13 @@ def drafts(connection: duckdb.DuckDBPyConnection, seller_id: str, period: date) 
     return contents
 
 
-def fx_rates(connection: duckdb.DuckDBPyConnection, seller_id: str, period: date) -> list[Json]:
-    """The exchange rates of the seller's edges in the month, which are locked from now on; ANY is a fixed rate."""
+def fx_rates(
+    connection: duckdb.DuckDBPyConnection, seller_id: str, period: date, contents: Sequence[Json]
+) -> list[Json]:
+    """The exchange rates of the seller's edges in the month, which are locked from now on; ANY is a fixed rate.
+
+    Of a later month those by which `contents` (the month's drafts) convert a charge in advance: it is issued at them.
+    """
     by_source = (
         "select agreement_id, service_period, from_currency, currency as to_currency, rate"
         " from intermediate.int_rating__edge_rates"
@@ -77,8 +82,19 @@ def fx_rates(connection: duckdb.DuckDBPyConnection, seller_id: str, period: date
         " fx_fixed_rate as rate"
         " from staging.stg_catalog__agreements where seller_id = ? and fx_fixed_rate is not null"
     )
+    ahead = (
+        "select distinct agreement_id, service_period, plan_currency as from_currency, currency as to_currency,"
+        " fx_rate as rate from intermediate.int_rating__charges_dated"
+        " where seller_id = ? and billing_period = ? and service_period > ? and reason is null"
+        " and plan_currency <> currency"
+    )
     query = f"{by_source} union all {fixed} order by agreement_id, from_currency"
-    return plain(_rows(connection, query, seller_id, period, period, seller_id))
+    locked = _rows(connection, query, seller_id, period, period, seller_id)
+    billed = {(content["agreement_id"], line["service_period"]) for content in contents for line in content["lines"]}
+    for rate in _rows(connection, f"{ahead} order by all", seller_id, period, period):
+        if (rate["agreement_id"], rate["service_period"]) in billed:
+            locked.append(rate)
+    return plain(locked)
 
 
 def inputs(connection: duckdb.DuckDBPyConnection, period: date) -> list[Json]:

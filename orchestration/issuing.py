@@ -206,7 +206,7 @@ def _examined(
                 inputs=issue.inputs(connection, month.period),
                 settings=settings.deciding,
                 code_version=period_state.code_hash(),
-                rates=issue.fx_rates(connection, seller_id, month.period),
+                rates=issue.fx_rates(connection, seller_id, month.period, contents),
                 gates=gates,
                 waivers=waivers,
             )

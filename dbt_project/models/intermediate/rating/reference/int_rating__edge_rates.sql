@@ -1,6 +1,7 @@
 -- The exchange rates of every edge and month by the source its agreement names. A month that the seller has closed keeps
--- the rates it was closed with, a fixed one too (from_currency ANY); where there is no row, a fixed rate applies. A rate
--- into another currency than the agreement has by now says nothing any more.
+-- the rates it was closed with, a fixed one too (from_currency ANY); where there is no row, a fixed rate applies. A month
+-- of which a charge in advance was issued keeps the rate of that before it is closed. A rate into another currency than the
+-- agreement has by now says nothing any more.
 with
 
 agreements as (
@@ -15,9 +16,13 @@ ledger_fx_rates as (
     select * from {{ source('lake', 'ledger_fx_rates') }}
 ),
 
--- Entries of old do not say into which currency.
+-- Entries of old do not say into which currency. A rate that was locked by a charge in advance is locked again by the close.
 locked_rates as (
-    select ledger_fx_rates.*
+    select distinct
+        ledger_fx_rates.agreement_id,
+        ledger_fx_rates.service_period,
+        ledger_fx_rates.from_currency,
+        ledger_fx_rates.rate
     from ledger_fx_rates
     left join agreements on ledger_fx_rates.agreement_id = agreements.agreement_id
     where coalesce(ledger_fx_rates.to_currency = agreements.currency, true)
