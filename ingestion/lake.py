@@ -126,6 +126,19 @@ class Lake:
             exposed = [m for m in exposed if m.deliveries[0].details["recorded_at"] > emptied]
         return [self.storage.locate(part.key) for manifest in exposed for part in manifest.parts]
 
+    def months_holding(self, contract: Contract, keys: pl.DataFrame, before: str) -> list[str]:
+        """Months before `before` (YYYY-MM) with landed rows that have one of the keys, in order."""
+        parts = [part for manifest in self._exposed(contract) for part in manifest.parts if part.period < before]
+        months: set[str] = set()
+        for part in parts:
+            if part.period not in months:
+                of_a_folder = isinstance(self.storage, Folder)
+                source = self.storage.locate(part.key) if of_a_folder else self.storage.read_bytes(part.key)
+                landed = pl.read_parquet(source, columns=keys.columns)
+                if not landed.join(keys, on=keys.columns, how="semi").is_empty():
+                    months.add(part.period)
+        return sorted(months)
+
     def bytes_of(self, period: str) -> int:
         """Size of the Parquet files that hold the month's current rows."""
         exposed = [manifest for contract in inbound_contracts() for manifest in self._exposed(contract)]
@@ -173,7 +186,8 @@ class Lake:
 
     def inputs_hash(self, period: str, leave_out: Collection[str] = ()) -> str:
         """Changes when anything that can influence the month changes: its bills, samples up to the month after it
-        (time zones reach into the next month, counters back to their last sample), the catalog, the ledger.
+        (time zones reach into the next month, counters back to their last sample), later voids of its events, the
+        catalog, the ledger.
 
         leave_out   keys of ledger entries to take for not written
         """
@@ -184,7 +198,8 @@ class Lake:
             delivers = contract.properties["delivers"]
             if delivers == "more_rows":
                 for manifest in self._exposed(contract):
-                    if any(part.period <= following for part in (*manifest.parts, *manifest.quarantined)):
+                    months = [part.period for part in (*manifest.parts, *manifest.quarantined)]
+                    if any(touched <= following for touched in (*months, *manifest.takes_back)):
                         inputs.append(manifest.landing_id)
             elif delivers == "whole_period":
                 inputs += [d.delivery_id for d in self.current(contract).values() if d.period == period]

@@ -68,9 +68,10 @@ def commit(
     rows = MonthlyParquet(folder / "rows", landed_schema(contract))
     rejected = MonthlyParquet(folder / "rejected", QUARANTINE_SCHEMA)
     messages: dict[str, None] = {}  # in order, each once
+    voided: list[pl.DataFrame] = []
     for candidate in candidates:
         try:
-            messages |= dict.fromkeys(_read(candidate, contract, source, inbox, lake, rows, rejected))
+            messages |= dict.fromkeys(_read(candidate, contract, source, inbox, lake, rows, rejected, voided))
             for file in candidate.found.files:
                 inbox.check(file)
         except (Refused, Changed, UnsafeKey) as problem:
@@ -88,6 +89,7 @@ def commit(
     messages |= dict.fromkeys(_equal_totals(contract, deliveries[0], lake))
     reached("land_before_data")
     place = f"{contract.feed}/{contract.table}/{{month}}/{landing_id}"
+    parts = rows.store(lake.storage, f"landed/{place}/part-0.parquet")
     manifest = Manifest(
         feed=contract.feed,
         table=contract.table,
@@ -95,9 +97,10 @@ def commit(
         status="landed",
         contract_version=contract.version,
         deliveries=deliveries,
-        parts=rows.store(lake.storage, f"landed/{place}/part-0.parquet"),
+        parts=parts,
         quarantined=rejected.store(lake.storage, f"quarantine/{place}.parquet"),
         messages=list(messages),
+        takes_back=_takes_back(contract, lake, voided, min((part.period for part in parts), default="")),
     )
     reached("land_after_data")
     _assert_complete(manifest)
@@ -115,8 +118,10 @@ def _read(
     lake: Lake,
     rows: MonthlyParquet,
     rejected: MonthlyParquet,
+    voided: list[pl.DataFrame],
 ) -> list[str]:
-    """Streams a delivery into the files and counts it; what a human should know of it."""
+    """Streams a delivery into the files and counts it; what a human should know of it. Adds to `voided` the keys of the
+    events that its own take back."""
     found, delivery = candidate.found, candidate.delivery
     tally, messages = Tally(contract), []
     references = None
@@ -132,6 +137,8 @@ def _read(
         good, misdated, warnings = clocks.split(good, contract, delivery.received_at)
         messages += warnings
         tally.add_good(batch.period, good)
+        if "voids" in good.columns:
+            voided.append(good.filter(pl.col("voids").is_not_null()).select("source", event_id="voids"))
         rows.add(batch.period, good.with_columns(**_common(batch.period, delivery)))
         of = {"source": contract.feed, "table_name": contract.table, "account": found.account}
         # When a misdated row happened nobody knows: the month in which it came is the one to look at it.
@@ -161,6 +168,12 @@ def _common(period: str, delivery: Delivery) -> dict[str, pl.Expr]:
         "billing_period": pl.lit(first_day(period), dtype=pl.Date),
         "delivery_id": pl.lit(delivery.delivery_id),
     }
+
+
+def _takes_back(contract: Contract, lake: Lake, voided: list[pl.DataFrame], first_month: str) -> list[str]:
+    """Months before the landing's own in which an event of an earlier landing is taken back: they change with it."""
+    keys = pl.concat(voided).unique() if voided else pl.DataFrame()
+    return [] if keys.is_empty() else lake.months_holding(contract, keys, first_month)
 
 
 def _equal_totals(contract: Contract, delivery: Delivery, lake: Lake) -> list[str]:

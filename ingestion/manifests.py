@@ -88,6 +88,7 @@ class Manifest:
     parts: list[Part] = field(default_factory=list)
     quarantined: list[Part] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    takes_back: list[str] = field(default_factory=list)  # earlier months with events that it voids, YYYY-MM
     landed_at: str = ""  # not in the file: the storage's time
 
     @property
@@ -103,6 +104,8 @@ class Manifest:
         """The file's content: the same manifest always gives the same bytes. `sha256` is that of all the rest."""
         document = asdict(self) | {"manifest": FORMAT}
         del document["landed_at"]
+        if not self.takes_back:
+            del document["takes_back"]
         return _written(document | {"sha256": hashlib.sha256(_written(document)).hexdigest()})
 
     @staticmethod

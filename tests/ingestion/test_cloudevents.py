@@ -140,3 +140,28 @@ def test_a_file_without_events_is_refused_whole(inbox: Path, lake: Lake, content
     report = land("cloudevents", open_storage(inbox), lake)
     assert (report.landed, report.rejected) == (0, 1)
     assert lake.current_files("cloudevents.events") == []
+
+
+def test_a_void_changes_the_month_of_its_event_however_late_it_comes(inbox: Path, lake: Lake) -> None:
+    """Fails when January stays as it was made though an event of it is taken back in April, or is made again for voids
+    that are none of its business."""
+    months = ("2025-11", "2025-12", "2026-01", "2026-02", "2026-04")
+
+    def changed(name: str, **event: Any) -> list[str]:
+        before = {month: lake.inputs_hash(month) for month in months}
+        deliver(inbox, name, line(**({"time": "2026-04-10T00:00:00Z"} | event)))
+        land("cloudevents", open_storage(inbox), lake)
+        return [month for month in months if lake.inputs_hash(month) != before[month]]
+
+    assert changed("january.ndjson", id="1", time="2026-01-10T00:00:00Z") == [
+        "2025-12",
+        "2026-01",
+        "2026-02",
+        "2026-04",
+    ]
+    assert changed("april.ndjson", id="2") == ["2026-04"]
+    assert changed("of-nobody.ndjson", id="3", data={"voids": "unknown"}) == ["2026-04"]
+    assert changed("of-another-source.ndjson", id="4", source="other", data={"voids": "1"}) == ["2026-04"]
+    assert changed("of-its-own-month.ndjson", id="5", data={"voids": "2"}) == ["2026-04"]
+    # What a month left is carried into the next ones.
+    assert changed("late.ndjson", id="6", data={"voids": "1"}) == ["2025-12", "2026-01", "2026-02", "2026-04"]
