@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,9 @@ import polars
 import pytest
 
 from orchestration.lake_views import create_empty_lake
+from tests.warm import ended
 
 PROJECT = Path(__file__).parent.parent.parent / "dbt_project"
-DBT = Path(sys.executable).with_name("dbt")
 
 Row = Mapping[str, Any]
 
@@ -74,9 +73,7 @@ class ScratchWarehouse:
         """Runs dbt on this file and returns what it said; the caller judges the return code."""
         environment = os.environ | {"METERHOUSE_WAREHOUSE": str(self.path), "METERHOUSE_TARGET": "duckdb"}
         folders = ["--profiles-dir", ".", "--target-path", str(self.target), "--log-path", str(self.target)]
-        return subprocess.run(
-            [str(DBT), *arguments, *folders], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
-        )
+        return ended(["dbt", *arguments, *folders], environment, PROJECT)
 
     def build(self, select: str, first: str | None = None, end: str | None = None) -> None:
         """`dbt build` of a selection for the months [first, end) ('2026-01'); fails with dbt's words."""

@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import re
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ import yaml
 from ingestion.contracts import CONTRACTS, inbound_contracts
 from orchestration.dbt import OF_EACH_MONTH, WITH_MONTH, monthly_views, with_month
 from orchestration.outbound_contracts import is_mart, outbound_contracts
-from tests.dbt_project.conftest import DBT, PROJECT, ScratchWarehouse
+from tests.dbt_project.conftest import PROJECT, ScratchWarehouse
+from tests.warm import ended
 
 # Whoever reaches one of these, itself or through another macro, computes; so does whoever adds up.
 ARITHMETIC = {"money", "vendor_amount", "divide", "round_money", "multiply", "value_seconds", "time_weighted_mean"}
@@ -168,9 +168,7 @@ def test_the_project_parses_and_compiles_for_snowflake(tmp_path: Path) -> None:
     folders = ["--profiles-dir", ".", "--target-path", str(tmp_path), "--log-path", str(tmp_path)]
 
     def dbt(*arguments: str) -> str:
-        done = subprocess.run(
-            [str(DBT), *arguments, *folders], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
-        )
+        done = ended(["dbt", *arguments, *folders], environment, PROJECT)
         assert done.returncode == 0, done.stdout[-3000:]
         return done.stdout
 

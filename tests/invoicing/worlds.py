@@ -6,13 +6,12 @@ Its counter starts at 0 on the first of each month, so that a month's usage is w
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.orchestration.command import environment, meterhouse
+from tests.warm import ended
 from tests.worlds.builder import World, sample
 
 
@@ -45,23 +44,6 @@ def units(world: World, instant: str, count: int) -> None:
     world.telegraf("edge-01", [sample(instant, "app", units=count)], name=f"units-{len(world.written):04d}.json.gz")
 
 
-_JOB = """
-import json, sys
-import dagster as dg
-from orchestration.definitions import defs
-from orchestration.home import prepare_home
-from orchestration.settings import get_settings
-settings = get_settings()
-prepare_home(settings)
-with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
-    result = defs().resolve_job_def("issue").execute_in_process(
-        instance=instance, partition_key=sys.argv[1], run_config=json.loads(sys.argv[2]), raise_on_error=False
-    )
-made = [event.asset_key.to_user_string() for event in result.all_events if event.is_step_materialization]
-print(json.dumps({"success": result.success, "made": made}))
-"""
-
-
 class House:
     """A home and its inbox, worked by the command as a person would."""
 
@@ -81,10 +63,7 @@ class House:
         """The Dagster job `issue` as the launchpad starts it: whether it ended well, and the assets it made."""
         config = {"resources": {"close_request": {"config": request}}}
         variables = self.variables | {"METERHOUSE_NOW": f"{now}T12:00:00Z"}
-        command = [sys.executable, "-c", _JOB, period, json.dumps(config)]
-        done = subprocess.run(
-            command, env=environment(self.home, **variables), capture_output=True, text=True, cwd=self.home.parent
-        )
+        done = ended(["issue_job", period, json.dumps(config)], environment(self.home, **variables), self.home.parent)
         assert done.returncode == 0, done.stderr[-4000:]
         return json.loads(done.stdout.splitlines()[-1])
 

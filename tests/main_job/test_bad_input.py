@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from tests.main_job.conftest import MainJob
+from tests.orchestration.command import meterhouse
 from tests.worlds.builder import World, line, reservation
 
 PAYER, OWNED, UNOWNED = "000000000001", "000000000002", "000000000003"
@@ -104,12 +101,8 @@ def test_an_unknown_line_type_holds_the_month_with_its_name(tmp_path: Path) -> N
     """Fault 30. Fails when a line type nobody knows is invoiced, or who must add it is not told which one it is."""
     world = _catalog(World(tmp_path / "world"))
     world.cur(PAYER, "2026-01", [line(account=OWNED, cost="10.00"), line(account=OWNED, type="Mystery", cost="3.00")])
-    command = [sys.executable, "-m", "orchestration.cli", "run", "--period", "2026-01", "--json"]
-    finished = subprocess.run(
-        [*command, "--inbox", str(world.inbox), "--home", str(tmp_path / "home")],
-        env=os.environ | {"METERHOUSE_NOW": "2026-02-05T00:00:00Z"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert finished.returncode == 1, finished.stdout + finished.stderr
-    outcome = json.loads(finished.stdout)["outcomes"][-1]
+    asked = ("run", "--period", "2026-01", "--inbox", str(world.inbox))
+    finished = meterhouse(tmp_path / "home", *asked, expect=1, METERHOUSE_NOW="2026-02-05T00:00:00Z")
+    outcome = finished["outcomes"][-1]
     assert outcome["failed_checks"] == ["assert_every_line_item_type_is_known on fct_account_costs"]
     assert "line_item_type Mystery" in outcome["failing_rows"][0]

@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import resource
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from orchestration.settings import Settings
 from orchestration.warehouse import opened
+from tests.warm import Command
 from tests.worlds.builder import World, line, sample
 
 ROOT = Path(__file__).parent.parent.parent
@@ -95,25 +94,22 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT), "METERHOUSE_HOME": str(home), "METERHOUSE_NOW": NOW} | more
 
 
-def start(home: Path, *arguments: str, largest_file: int = 0, **variables: str) -> subprocess.Popen[str]:
-    """The command, begun. With `largest_file` no file may get larger: to whoever writes one, the disk is full."""
-    command = [sys.executable, "-m", "orchestration.cli", *arguments]
-    pipe = subprocess.PIPE
-    limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (largest_file,) * 2) if largest_file else None
+def start(home: Path, *arguments: str, largest_file: int = 0, **variables: str) -> Command:
+    """The command, begun warm. With `largest_file` no file may get larger: to who writes one, the disk is full."""
+    return Command(["meterhouse", *arguments], environment(home, **variables), home.parent, largest_file)
+
+
+def start_cold(home: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+    """The command, begun as a person begins it."""
+    command, pipe = [sys.executable, "-m", "orchestration.cli", *arguments], subprocess.PIPE
     return subprocess.Popen(
-        command,
-        env=environment(home, **variables),
-        stdout=pipe,
-        stderr=pipe,
-        text=True,
-        cwd=home.parent,
-        preexec_fn=limit,
+        command, env=environment(home, **variables), stdout=pipe, stderr=pipe, text=True, cwd=home.parent
     )
 
 
-def meterhouse(home: Path, *arguments: str, expect: int = 0, **variables: str) -> Any:
+def meterhouse(home: Path, *arguments: str, expect: int = 0, cold: bool = False, **variables: str) -> Any:
     """Runs a command with --json where it ends well or says no; returns what it printed, parsed (or stderr)."""
-    process = start(home, *arguments, "--json", **variables)
+    process = (start_cold if cold else start)(home, *arguments, "--json", **variables)
     out, err = process.communicate(timeout=LONGEST)
     assert process.returncode == expect, f"{arguments} ended with {process.returncode}:\n{out}\n{err}"
     return json.loads(out) if expect in (0, 1) else err

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import sys
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -28,6 +26,7 @@ from tests.orchestration.command import (
     outcomes,
     start,
 )
+from tests.warm import ended
 
 pytestmark = [pytest.mark.slow, pytest.mark.dbt, pytest.mark.xdist_group("tiny_world")]
 BOTH = ("--period", "2026-01", "--period", "2026-02")
@@ -149,9 +148,8 @@ def test_deleting_the_warehouse_gives_identical_marts_and_two_runs_at_once_do_th
 def test_a_full_refresh_gives_the_same_marts(first_run: Path, tmp_path: Path) -> None:
     """Fault 71. Fails when `dbt build --full-refresh`, by habit, changes a mart."""
     home, _ = copied(first_run, tmp_path)
-    dbt = str(Path(sys.executable).with_name("dbt"))
-    command = [dbt, "build", "--full-refresh", "--exclude-resource-type", "unit_test", "--profiles-dir", "."]
-    command += [
+    words = ["dbt", "build", "--full-refresh", "--exclude-resource-type", "unit_test", "--profiles-dir", "."]
+    words += [
         "--event-time-start",
         "2026-01-01",
         "--event-time-end",
@@ -160,13 +158,7 @@ def test_a_full_refresh_gives_the_same_marts(first_run: Path, tmp_path: Path) ->
         str(tmp_path / "t"),
     ]
     warehouse = str(home / "warehouse" / "warehouse.duckdb")
-    done = subprocess.run(
-        command,
-        cwd=ROOT / "dbt_project",
-        env=environment(home, METERHOUSE_WAREHOUSE=warehouse),
-        capture_output=True,
-        text=True,
-    )
+    done = ended(words, environment(home, METERHOUSE_WAREHOUSE=warehouse), ROOT / "dbt_project")
     assert done.returncode == 0, done.stdout[-3000:]
     assert marts(home) == marts(first_run)
 
