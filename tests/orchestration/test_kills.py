@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.orchestration.command import LONGEST, marts, meterhouse, outcomes, start
+from tests.warm import Command
 
 pytestmark = [pytest.mark.slow, pytest.mark.dbt, pytest.mark.xdist_group("tiny_world")]
 BOTH = ("--period", "2026-01", "--period", "2026-02")
@@ -37,6 +37,9 @@ STAGES = [
     "export_before_rename:8",
 ]
 
+# Amid dbt's statements, once some of the month's tables stand: how the process is ended, and with which code it ends.
+STOPPED = [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)]
+
 # Less memory than a block of DuckDB; no file above 3 MiB, as if the disk were full. What is said, how it is begun.
 SHORT: list[tuple[str, dict[str, Any]]] = [
     ("raise METERHOUSE_MEMORY_LIMIT", {"METERHOUSE_MEMORY_LIMIT": "12MB"}),
@@ -44,7 +47,7 @@ SHORT: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def during_the_months_build(home: Path, process: subprocess.Popen[str]) -> None:
+def during_the_months_build(home: Path, process: Command) -> None:
     """Waits until dbt has built some of the month's models and is in the midst of the next."""
     log = home / "logs" / "run.log"
     while process.poll() is None:
@@ -57,14 +60,22 @@ def during_the_months_build(home: Path, process: subprocess.Popen[str]) -> None:
 def test_after_every_disturbance_the_next_run_ends_where_an_undisturbed_one_does(
     first_run: Path, tmp_path: Path
 ) -> None:
-    """Faults 61, 62, 66. Fails when a kill at landing, loading, dbt or export, a lack of memory or a full disk leaves
-    something that a re-run does not put right, or the last two are not named with what to do."""
+    """Faults 61, 62, 66. Fails when a kill at landing, loading, dbt or export, a kill or Ctrl-C amid dbt's statements,
+    a lack of memory or a full disk leaves a lock, a broken file, half a month or anything else that a re-run does not
+    put right, or the last two are not named with what to do."""
     shutil.copytree(first_run.parent / "inbox", tmp_path / "inbox")
     home, variables = tmp_path / "home", {"METERHOUSE_INBOX": str(tmp_path / "inbox")}
     for stage in STAGES:
         process = start(home, "run", *BOTH, METERHOUSE_FAULT=stage, **variables)
         _, err = process.communicate(timeout=LONGEST)
         assert process.returncode == -signal.SIGKILL, f"{stage} was not reached:\n{err}"
+    for signal_, code in STOPPED:
+        (home / "logs" / "run.log").unlink()
+        process = start(home, "run", *BOTH, **variables)
+        during_the_months_build(home, process)
+        process.send_signal(signal_)
+        _, err = process.communicate(timeout=300)  # of a lock that nobody releases we would hear after 900 seconds
+        assert process.returncode == code, err
     for said, limits in SHORT:
         process = start(home, "run", *BOTH, **limits, **variables)
         out, err = process.communicate(timeout=LONGEST)
@@ -73,21 +84,3 @@ def test_after_every_disturbance_the_next_run_ends_where_an_undisturbed_one_does
     assert set(outcomes(report).values()) == {"materialised"}
     assert marts(home) == marts(first_run)
     assert meterhouse(home, "doctor", **variables), "runs that died are ended, their slots freed"
-
-
-@pytest.mark.parametrize(("signal_", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
-def test_stopped_while_dbt_writes_the_next_run_puts_it_right(
-    first_run: Path, tmp_path: Path, signal_: signal.Signals, code: int
-) -> None:
-    """Fault 61. Fails when a kill or Ctrl-C amid dbt's statements leaves a lock, a broken file or half a month."""
-    shutil.copytree(first_run.parent, tmp_path, dirs_exist_ok=True)
-    home, variables = tmp_path / "home", {"METERHOUSE_INBOX": str(tmp_path / "inbox")}
-    shutil.rmtree(home / "warehouse")
-    (home / "logs" / "run.log").unlink()
-    process = start(home, "run", *BOTH, "--json", **variables)
-    during_the_months_build(home, process)
-    process.send_signal(signal_)
-    _, err = process.communicate(timeout=300)  # of a lock that nobody releases we would hear after 900 seconds
-    assert process.returncode == code, err
-    meterhouse(home, "run", *BOTH, **variables)
-    assert marts(home) == marts(first_run)
