@@ -24,17 +24,24 @@ days as (
         usage_date,
         cast(sum(value) as decimal(38, 12)) as total,
         max(value) as maximum,
-        max_by(
-            value, case when aggregation = 'last' then cast(occurred_at as varchar) || record_id end
-        ) as last_value,
         cast(count(*) as decimal(38, 12)) as event_count,
         {{ time_weighted_mean(
-            "cast(sum(case when aggregation = 'weighted_sum' then cast(value * remaining_seconds as decimal(38, 12)) end)"
-            ~ ' as decimal(38, 12))',
+            "cast(sum(case when aggregation = 'weighted_sum' then " ~ multiply('value', 'remaining_seconds')
+            ~ ' end) as decimal(38, 12))',
             'max(period_seconds)'
         ) }} as weighted_total
     from events
     group by {{ series }}, usage_date
+),
+
+last_values as (
+    select
+        {{ series }},
+        usage_date,
+        value as last_value
+    from events
+    where aggregation = 'last' and value is not null
+    qualify row_number() over (partition by {{ series }}, usage_date order by occurred_at desc, record_id desc) = 1
 ),
 
 first_seen as (
@@ -62,7 +69,7 @@ buckets as (
         max(usage_date) as usage_date,
         cast(sum(value) as decimal(38, 12)) as bucket_value
     from events
-    where aggregation = 'p95'
+    where aggregation = 'p95' and value is not null
     group by {{ series }}, {{ five_minutes('occurred_at') }}
 ),
 
@@ -92,7 +99,7 @@ valued as (
             when 'count' then days.event_count
             when 'weighted_sum' then days.weighted_total
             when 'max' then days.maximum
-            when 'last' then days.last_value
+            when 'last' then last_values.last_value
             when 'unique_count' then unique_values.unique_in_day
             when 'p95' then coalesce(percentiles.percentile, 0)
         end as day_value,
@@ -102,7 +109,7 @@ valued as (
                 order by days.usage_date
                 rows between unbounded preceding and current row
             )
-            when 'last' then days.last_value
+            when 'last' then last_values.last_value
         end as value_so_far
     from days
     left join percentiles
@@ -121,6 +128,14 @@ valued as (
         and days.dimension_value = unique_values.dimension_value
         and days.owner_party_id = unique_values.owner_party_id
         and days.usage_date = unique_values.usage_date
+    left join last_values
+        on days.billing_period = last_values.billing_period
+        and days.meter_id = last_values.meter_id
+        and days.resource_kind = last_values.resource_kind
+        and days.resource_id = last_values.resource_id
+        and days.dimension_value = last_values.dimension_value
+        and days.owner_party_id = last_values.owner_party_id
+        and days.usage_date = last_values.usage_date
 ),
 
 added as (

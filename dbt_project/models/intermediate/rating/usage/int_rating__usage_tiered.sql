@@ -79,7 +79,7 @@ priced as (
                     - {{ blocks('filled_before', 'package_size', 'round_down') }}
                 when prorate_units
                     then {{ time_weighted_mean(
-                        'cast((filled_after - filled_before) * remaining_seconds as decimal(38, 12))', 'period_seconds'
+                        multiply('(filled_after - filled_before)', 'remaining_seconds'), 'period_seconds'
                     ) }}
                 else filled_after - filled_before
             end as decimal(38, 12)
