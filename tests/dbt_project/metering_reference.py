@@ -32,8 +32,19 @@ class Chain:
         return next((party for name, party, start, end in self.owners if name == resource and start <= day < end), None)
 
     def zone(self, resource: str, day: date) -> ZoneInfo:
-        """Of who sells to the owner of a UTC day."""
-        return ZoneInfo(self.zones.get(self.sellers.get(self.owner(resource, day) or "", ""), "UTC"))
+        """Of who sells to the owner of a UTC day; else of who sells on the next or the last, where it is that day."""
+        if sold := self.sold(resource, day):
+            return sold
+        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        for near, instant in ((1, midnight + timedelta(hours=23, minutes=59)), (-1, midnight)):
+            zone = self.sold(resource, day + timedelta(days=near))
+            if zone and instant.astimezone(zone).date() == day + timedelta(days=near):
+                return zone
+        return ZoneInfo("UTC")
+
+    def sold(self, resource: str, day: date) -> ZoneInfo | None:
+        seller = self.sellers.get(self.owner(resource, day) or "")
+        return ZoneInfo(self.zones[seller]) if seller else None
 
     def day(self, resource: str, instant: datetime) -> date:
         """The day of an instant in the zone of that UTC day."""

@@ -42,6 +42,9 @@ OWNERS = [
     ("host-sold", "buyer-kolkata", date(1900, 1, 1), date(2026, 3, 1)),
     ("host-sold", "buyer-york", date(2026, 3, 1), date(2026, 3, 17)),
     ("host-sold", "buyer-kiritimati", date(2026, 3, 20), date(9999, 12, 31)),
+    # Sold in the evening of a last day in the west and in the morning of a first one in the east.
+    ("host-between", "buyer-york", date(1900, 1, 1), date(2026, 3, 1)),
+    ("host-between", "buyer-kiritimati", date(2026, 4, 1), date(9999, 12, 31)),
     ("host-lonely", "buyer-of-nobody", *ALWAYS),
 ]
 HOSTS = sorted({owner[0] for owner in OWNERS} | {"host-unknown"})

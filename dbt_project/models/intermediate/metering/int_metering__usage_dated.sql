@@ -1,6 +1,7 @@
 -- Quarter hours of a month added up to days of the final seller's zone, per meter and series.
--- The zone of an instant is that of the final seller to who owns the resource on its UTC day, so that every instant has
--- one zone, one day and one month, also where an owner changes. The owner of a day is who owns the resource on it.
+-- The zone of an instant is that of the final seller to who owns the resource on its UTC day (where nobody does, see
+-- int_metering__resources_owned), so that every instant has one zone, one day and one month, also where an owner changes.
+-- The owner of a day is who owns the resource on it.
 with
 
 quarter_hours as (
