@@ -36,7 +36,8 @@ around_month as (
 {%- set owners = ['applications', 'providers', 'consumers'] %}
 
 -- The month is that of the final seller's zone: of who sells to the application's owner, else to the provider's, else
--- to the consumer's. The three ways may know an event in different months; here it has one.
+-- to the consumer's; who owns one of them and buys from nobody does not decide. The three ways may know an event in
+-- different months; here it has one.
 in_month as (
     select around_month.*
     from around_month
@@ -49,7 +50,12 @@ in_month as (
     {%- endfor %}
     inner join months
         on around_month.billing_period = months.billing_period
-        and coalesce(applications.time_zone, providers.time_zone, consumers.time_zone, 'UTC') = months.time_zone
+        and coalesce(
+            {%- for owner in owners %}
+            case when {{ owner }}.seller_id is not null or {{ owner }}.time_zone <> 'UTC' then {{ owner }}.time_zone end,
+            {%- endfor %}
+            'UTC'
+        ) = months.time_zone
         and around_month.occurred_at >= months.starts_at
         and around_month.occurred_at < months.ends_at
 ),
