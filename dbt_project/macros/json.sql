@@ -11,7 +11,8 @@
 {%- endmacro %}
 
 {% macro duckdb__json_text(document, key) -%}
-    json_extract_string({{ document }}, '$."' || {{ key }} || '"')
+    {#- A pointer (RFC 6901), because a path reads `*` and a quote within its quotes. #}
+    json_extract_string({{ document }}, '/' || replace(replace({{ key }}, '~', '~0'), '/', '~1'))
 {%- endmacro %}
 
 {#- An expression's text as JSON writes it, in quotes. -#}
