@@ -180,9 +180,10 @@ def single_samples(
         bounds = {instant: chain.month(resource, instant) for instant, _ in told}
         weighed = (rounded(EXACT.multiply(value, seconds(instant, bounds[instant][1]))) for instant, value in told)
         yield day, rounded(EXACT.divide(sum(weighed, Decimal(0)), max(seconds(*month) for month in bounds.values())))
+    every = [each for told in by_day.values() for each in told]
     for first in MONTHS:
-        start, _ = chain.month(resource, datetime(first.year, first.month, 1), first)
-        if balance := sum((value for told in by_day.values() for at, value in told if at < start), Decimal(0)):
+        earlier = (value for at, value in every if at < chain.month(resource, at, first)[0])
+        if balance := sum(earlier, Decimal(0)):
             yield first, balance
 
 
