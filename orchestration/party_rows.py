@@ -70,6 +70,7 @@ create table own_accounts as
 select distinct scope.billing_period, scope.vendor, owners.resource_id as account_id, owners.valid_from, owners.valid_to
 from all_dim_resource_owner as owners
 join scope on owners.party_id = scope.party_id
+where owners.resource_kind in ('aws_account', 'azure_subscription', 'gcp_project')
 """
 
 

@@ -28,7 +28,13 @@ AGREEMENT = Exported(
 )
 OWNER = Exported(
     "dim_resource_owner",
-    {"resource_id": "varchar", "party_id": "varchar", "valid_from": "date", "valid_to": "date"},
+    {
+        "resource_kind": "varchar",
+        "resource_id": "varchar",
+        "party_id": "varchar",
+        "valid_from": "date",
+        "valid_to": "date",
+    },
     {"party": "party_id"},
 )
 CHARGES = Exported(
@@ -65,10 +71,11 @@ WORLD: dict[str, Sequence[Sequence[Any]]] = {
         ("left", "loner", "ANY", ALWAYS, NEVER),
     ],
     "dim_resource_owner": [
-        ("a1", "client", ALWAYS, "2026-02-15"),
-        ("a1", "loner", "2026-02-15", NEVER),
-        ("a2", "left", ALWAYS, NEVER),
-        ("g1", "client", ALWAYS, NEVER),
+        ("aws_account", "a1", "client", ALWAYS, "2026-02-15"),
+        ("aws_account", "a1", "loner", "2026-02-15", NEVER),
+        ("aws_account", "a2", "left", ALWAYS, NEVER),
+        ("gcp_project", "g1", "client", ALWAYS, NEVER),
+        ("device", "a2", "loner", ALWAYS, NEVER),  # called like the account of another
     ],
     "charges": [
         (JANUARY, "top", "left", 1),
@@ -156,6 +163,12 @@ def test_an_accounts_costs_belong_to_its_owner_of_the_day(exports: Path) -> None
     assert rows(exports, "client", query) == [(date(2026, 1, 31),), (date(2026, 2, 14),)]
     assert rows(exports, "loner", query) == [(date(2026, 2, 15),)]
     assert rows(exports, "right", query) == [(date(2026, 2, 14),)]
+
+
+def test_a_thing_that_is_called_like_an_account_does_not_open_it(exports: Path) -> None:
+    """Fails when the owner of a device, server or application sees the costs of an account of the same name."""
+    assert rows(exports, "loner", "select account from costs where account = 'a2'") == []
+    assert rows(exports, "left", "select charge_date from costs where account = 'a2'") == [(date(2026, 1, 6),)]
 
 
 def test_a_seller_for_one_vendor_does_not_see_the_costs_of_another(exports: Path) -> None:
