@@ -139,13 +139,19 @@ def show_reconciliation(found: Sequence[dict[str, Any]], explained: bool = True)
 
 
 @application.command(short_help="Show invoices.", help=f"Show invoices. 1: there is none. {CODES}")
-def invoices(period: Periods = None, inbox: Inbox = None, home: Home = None, as_json: AsJson = False) -> None:
+def invoices(
+    period: Periods = None,
+    seller: Annotated[list[str] | None, typer.Option(help="Seller (party_id); may be repeated.")] = None,
+    inbox: Inbox = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
     settings = override(home, inbox)
     from orchestration import tables
 
     months = [month_of(text) for text in period or []]
     with reading(settings) as connection:
-        found = tables.invoices(connection, months) if tables.exists(connection, "fct_invoices") else []
+        found = tables.invoices(connection, months, seller or []) if tables.exists(connection, "fct_invoices") else []
     if as_json:
         print_json({"invoices": found, "net_by_currency": tables.net_by_currency(found)})
     else:

@@ -56,13 +56,14 @@ def failing_rows(connection: duckdb.DuckDBPyConnection, checks: Sequence[str], l
     ]
 
 
-def invoices(connection: duckdb.DuckDBPyConnection, months: Sequence[date]) -> list[Row]:
-    """Invoices of the months (all where none is named), in the order a person looks for them."""
+def invoices(connection: duckdb.DuckDBPyConnection, months: Sequence[date], sellers: Sequence[str] = ()) -> list[Row]:
+    """Invoices of the months and sellers (all where none is named), in the order a person looks for them."""
+    wanted = _of_months("invoice_period", months)
+    wanted += f" {'and' if wanted else 'where'} seller_id in {among(sellers)}" if sellers else ""
     return rows(
         connection,
-        f"select * from fct_invoices{_of_months('invoice_period', months)}"
-        " order by invoice_period, seller_id, buyer_id, invoice_id",
-        months,
+        f"select * from fct_invoices{wanted} order by invoice_period, seller_id, buyer_id, invoice_id",
+        [*months, *sellers],
     )
 
 

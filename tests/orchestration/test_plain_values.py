@@ -22,7 +22,7 @@ from orchestration.period_state import REFERENCE, Done, earlier_hash
 from orchestration.run import Outcome, RunReport, _outcome, never_made_before, plan
 from orchestration.settings import Settings
 from orchestration.standing_views import StandingViews
-from orchestration.tables import markdown, net_by_currency, unexplained
+from orchestration.tables import invoices, markdown, net_by_currency, unexplained
 from tests.worlds.builder import World, line, sample
 
 
@@ -84,6 +84,23 @@ def test_net_totals_never_add_two_currencies() -> None:
     """Fails when amounts of two currencies meet."""
     rows = [{"currency": c, "net_amount": Decimal(a)} for c, a in [("EUR", "1.10"), ("JPY", "5"), ("EUR", "-0.10")]]
     assert net_by_currency(rows) == {"EUR": Decimal("1.00"), "JPY": Decimal("5")}
+
+
+def test_invoices_are_shown_by_month_and_seller() -> None:
+    """README. Fails when `meterhouse invoices` cannot be asked for a seller's, or a name is read as SQL."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table fct_invoices as select * from (values (date '2026-01-01', 'a', 'x', '1'),"
+            " (date '2026-01-01', 'b', 'x', '2'), (date '2026-02-01', 'a', 'x', '3'))"
+            " as of(invoice_period, seller_id, buyer_id, invoice_id)"
+        )
+
+        def shown(months: list[date], *sellers: str) -> str:
+            return "".join(row["invoice_id"] for row in invoices(connection, months, sellers))
+
+        january = [date(2026, 1, 1)]
+        assert (shown([]), shown(january), shown([], "a"), shown(january, "a")) == ("123", "12", "13", "1")
+        assert (shown(january, "a", "b"), shown([], "b' or 'a' = 'a")) == ("12", "")
 
 
 def test_a_difference_needs_an_explanation() -> None:
