@@ -28,6 +28,11 @@ class Step:
     total: int
 
 
+# An agreement that was put right is another edge: what it billed to whom before says nothing of what it bills now.
+_OF_EDGE = "service_period = ? and agreement_id = ? and seller_id = ? and buyer_id = ? and currency = ?"
+_OF_KEY = f"{_OF_EDGE} and charge_key = ?"
+
+
 class Walk:
     """Collects steps; each is one query whose rows are counted and shown up to a limit."""
 
@@ -52,6 +57,7 @@ def explained(connection: duckdb.DuckDBPyConnection, line_id: str, limit: int = 
     if not found:
         return []
     line = found[0]
+    key = [line[name] for name in ("service_period", "agreement_id", "seller_id", "buyer_id", "currency", "charge_key")]
     if line["corrects_line_id"]:
         walk.step("corrects", "select * from fct_invoice_lines where line_id = ?", line["corrects_line_id"])
     if line["charge_class"] == "Correction":
@@ -64,27 +70,21 @@ def explained(connection: duckdb.DuckDBPyConnection, line_id: str, limit: int = 
         walk.step_if_any(
             "billed for the charge since",
             "select line_id, status, invoice_period, exact_amount, amount from fct_invoice_lines"
-            " where service_period = ? and agreement_id = ? and charge_key = ? and line_id <> ?"
-            " order by status desc, invoice_period, line_id",
-            line["service_period"],
-            line["agreement_id"],
-            line["charge_key"],
+            f" where {_OF_KEY} and line_id <> ? order by status desc, invoice_period, line_id",
+            *key,
             line_id,
         )
     charges = walk.step(
         "rated charges",
-        "select * from fct_rated_charges where service_period = ? and agreement_id = ? and charge_key = ? order by all",
-        line["service_period"],
-        line["agreement_id"],
-        line["charge_key"],
+        f"select * from fct_rated_charges where {_OF_KEY} order by all",
+        *key,
     )
     if "/rounding/" in line["charge_key"] and not charges:
         walk.step(
             "lines it rounds",
             "select line_id, charge_key, exact_amount, amount from fct_invoice_lines"
-            " where service_period = ? and agreement_id = ? order by line_id",
-            line["service_period"],
-            line["agreement_id"],
+            f" where {_OF_EDGE} order by line_id",
+            *key[:-1],
         )
     elif any(charge["commitment_id"] or charge["adjustment_id"] for charge in charges):
         _commitment(walk, charges)

@@ -146,8 +146,10 @@ def differences(connection: duckdb.DuckDBPyConnection, month: date) -> list[Row]
         " coalesce(issued.issued_amount, 0) + drafted.amount as rated_amount, drafted.amount as difference,"
         " drafted.currency, drafted.invoice_period, drafted.corrects_line_id"
         " from intermediate.int_rating__lines_drafted as drafted left join (select service_period, agreement_id,"
-        " charge_key, currency, sum(amount) as issued_amount from lake.ledger_lines group by all) as issued"
-        " using (service_period, agreement_id, charge_key, currency) where service_period = ? order by all",
+        " seller_id, buyer_id, charge_key, currency, sum(amount) as issued_amount"
+        " from lake.ledger_lines group by all) as issued"
+        " using (service_period, agreement_id, seller_id, buyer_id, charge_key, currency)"
+        " where service_period = ? order by all",
         [month],
     )
 
