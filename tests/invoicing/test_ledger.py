@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from ingestion.storage import Folder, Storage, open_storage
 from invoicing.entries import Json, canonical, chained, folder, numbered, plain, taken_back
 from invoicing.ledger import Conflict, Damaged, Head, Ledger
 from orchestration.exposing import expose_lake
-from orchestration.issuing import void
+from orchestration.issuing import close_months, void
 from orchestration.settings import Settings
 from orchestration.warehouse import opened
 
@@ -152,6 +152,29 @@ def test_a_lost_last_entry_is_missed_and_its_number_not_given_again(tmp_path: Pa
     assert "ledger/a/" in Ledger(storage).verify()[0]
     with pytest.raises(Damaged, match="00000001"):
         Ledger(storage).head("a")
+
+
+def test_a_month_before_the_first_close_is_not_issued_behind_it(tmp_path: Path) -> None:
+    """Exit codes. Fails when issuing a month before the seller's first closed one breaks off instead of saying no, or
+    writes anything."""
+    settings = Settings(home=tmp_path, now=datetime(2026, 3, 1, tzinfo=UTC))
+    append(Ledger(open_storage(settings.lake_uri)), "2026-02")
+    (closing,) = close_months(settings, ["a"], "2026-01", {})
+    assert (closing.status, closing.exit_code, closing.invoices) == ("already_issued", 1, [])
+    assert "2026-02, the first month closed" in closing.detail
+    assert len(Ledger(open_storage(settings.lake_uri)).entries()) == 1
+
+
+def test_a_dry_run_of_an_issued_month_writes_nothing(tmp_path: Path) -> None:
+    """Fault 61. Fails when asking what would be issued completes what a killed one left undone."""
+    settings = Settings(home=tmp_path, now=datetime(2026, 3, 1, tzinfo=UTC))
+    append(Ledger(open_storage(settings.lake_uri)), "2026-01")
+    marks = Path(settings.lake_uri) / "ledger_marks"
+    shutil.rmtree(marks)
+    for dry_run, status in ((True, "already_issued"), (False, "completed"), (False, "already_issued")):
+        (closing,) = close_months(settings, ["a"], "2026-01", {}, dry_run, show=False)
+        assert closing.status == status
+        assert marks.exists() != dry_run
 
 
 def test_a_ledger_restored_from_yesterday_is_not_written_on(tmp_path: Path) -> None:
