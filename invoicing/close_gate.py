@@ -108,6 +108,10 @@ def _month_up_to_date(connection: duckdb.DuckDBPyConnection, month: Month) -> An
     stale = {period: why for period, why in month.stale.items() if why}
     if month.text not in month.done:
         stale.setdefault(month.text, "never run")
+    # What was issued for a month that is not rated here would be given back.
+    for period in sorted(month.ledger.months(month.seller_id) - set(month.done)):
+        if period < month.text:
+            stale.setdefault(period, "issued, never run here")
     said = "; ".join(f"{period}: {why}" for period, why in stale.items())
     return not stale, f"run again: {said}" if stale else "no month has newer inputs", {"stale": len(stale)}
 

@@ -90,6 +90,13 @@ class Ledger:
             for invoice in entry.invoices
         }
 
+    def months(self, seller_id: str | None = None) -> set[str]:
+        """Months (YYYY-MM) that anything was issued for, by this seller or by any: closed ones, and those of lines."""
+        entries = self.entries() if seller_id is None else self.of(seller_id)
+        closed = {entry.period for entry in entries if entry.closes}
+        lines = (line for entry in entries for invoice in entry.invoices for line in invoice["content"]["lines"])
+        return closed | {line["service_period"] for line in lines}
+
     def prefixes(self) -> dict[str, set[str]]:
         """Number prefix -> sellers that have used it."""
         used: dict[str, set[str]] = defaultdict(set)

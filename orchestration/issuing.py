@@ -303,7 +303,7 @@ def refresh(settings: Settings, periods: Iterable[str], tell: Tell = lambda text
     run.prepare_home(settings)
     states = run.states_of(settings)
     possible = {period for period in periods if period <= period_of(settings.clock.date())}
-    wanted = sorted({*possible, *states})
+    wanted = run.with_issued(settings, {*possible, *states}, states)
     if not wanted:
         return
     planned = run.plan(Lake(open_storage(settings.lake_uri)).inputs_hash, wanted, states)

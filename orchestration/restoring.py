@@ -102,7 +102,7 @@ def _periods(settings: Settings, lake: Lake, ledger: Ledger) -> list[str]:
     known = known or _materialised_before(settings)
     if not known:
         known = {part.period for manifest in lake.manifests() for part in manifest.parts if part.period}
-    known |= {entry.period for entry in ledger.entries()}
+    known |= {entry.period for entry in ledger.entries()} | ledger.months()
     return sorted(period for period in known if settings.first_period <= period <= period_of(settings.clock.date()))
 
 

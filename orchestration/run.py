@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ingestion.lake import Lake
 from ingestion.landing import LandingReport, land, tell_unread
 from ingestion.storage import open_storage
+from invoicing.ledger import Ledger
 from orchestration import period_state, tables, warehouse
 from orchestration.deliveries_seen import billed_periods
 from orchestration.home import prepare_home
@@ -72,8 +73,9 @@ def run(settings: Settings, periods: Iterable[str], tell: Tell = lambda text: No
     prepare_home(settings)
     with locked(settings, "run"):
         states = states_of(settings)
-        landings = _landed(settings, wanted, states, tell)
         lake = Lake(open_storage(settings.lake_uri))
+        wanted = with_issued(settings, wanted, states)
+        landings = _landed(settings, wanted, states, tell)
         planned = plan(lake.inputs_hash, wanted, states)
         if all(reason == "" for reason in planned.values()):
             return RunReport(landings, [Outcome(period, "unchanged", "nothing changed") for period in planned])
@@ -81,6 +83,17 @@ def run(settings: Settings, periods: Iterable[str], tell: Tell = lambda text: No
         if "new" in planned.values():
             report.never_made = never_made_before(settings, lake, wanted[-1], {*states, *planned})
         return report
+
+
+def with_issued(settings: Settings, wanted: Iterable[str], states: Mapping[str, period_state.Done]) -> list[str]:
+    """The months, and with one that is new here all issued ones before it that this warehouse does not have: without
+    their charges it would give back everything they billed."""
+    months = sorted(wanted)
+    if not months or states.keys() >= set(months):
+        return months
+    issued = Ledger(open_storage(settings.lake_uri)).months()
+    lacking = {month for month in issued - states.keys() if settings.first_period <= month < months[-1]}
+    return sorted({*months, *lacking})
 
 
 def never_made_before(settings: Settings, lake: Lake, last: str, made: set[str]) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 from ingestion.storage import open_storage
 from invoicing.close_gate import NOT_WAIVABLE, Gate, Month, examine, names
 from invoicing.ledger import Head, Ledger
+from tests.invoicing.test_ledger import append
 
 JANUARY = date(2026, 1, 1)
 
@@ -116,6 +117,17 @@ def test_a_gate_says_no_with_its_figures(
     answer = ask(marts, tmp_path, gate)
     assert not answer.passed
     assert said in answer.detail
+
+
+def test_an_issued_month_that_is_not_rated_here_holds_the_close(
+    marts: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    """Fault 68. Fails when a warehouse that lacks an issued month could close a later one, and give the month back."""
+    append(Ledger(open_storage(tmp_path)), "2025-12", seller="acme")
+    answer = ask(marts, tmp_path, "month_up_to_date")
+    assert (answer.passed, answer.waivable) == (False, False)
+    assert "2025-12: issued, never run here" in answer.detail
+    assert ask(marts, tmp_path, "month_up_to_date", done=["2025-12", "2026-01"]).passed
 
 
 def test_what_is_not_the_sellers_or_does_not_hold_passes(marts: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:

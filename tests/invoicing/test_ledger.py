@@ -20,6 +20,8 @@ from invoicing.entries import Json, canonical, chained, folder, numbered, plain,
 from invoicing.ledger import Conflict, Damaged, Head, Ledger
 from orchestration.exposing import expose_lake
 from orchestration.issuing import close_months, void
+from orchestration.period_state import Done
+from orchestration.run import with_issued
 from orchestration.settings import Settings
 from orchestration.warehouse import opened
 
@@ -175,6 +177,22 @@ def test_a_dry_run_of_an_issued_month_writes_nothing(tmp_path: Path) -> None:
         (closing,) = close_months(settings, ["a"], "2026-01", {}, dry_run, show=False)
         assert closing.status == status
         assert marks.exists() != dry_run
+
+
+def test_months_that_were_issued_are_made_with_a_new_one(tmp_path: Path) -> None:
+    """Faults 40, 68. Fails when a warehouse that was lost makes a month without the issued ones before it, whose lines
+    it would give back because nothing is rated for them; or makes months later, too old or made already."""
+    settings = Settings(home=tmp_path, first_period="2025-12")
+    for seller, period in (("a", "2025-11"), ("a", "2025-12"), ("b", "2026-03")):
+        append(Ledger(open_storage(settings.lake_uri)), period, seller=seller)  # lines are of 2026-01
+    ledger = Ledger(open_storage(settings.lake_uri))
+    assert ledger.months() == {"2025-11", "2025-12", "2026-01", "2026-03"}
+    assert ledger.months("b") == {"2026-01", "2026-03"}
+    state = Done("2026", "i", "c", "e")
+    assert with_issued(settings, ["2026-02"], {}) == ["2025-12", "2026-01", "2026-02"]
+    assert with_issued(settings, ["2026-02"], {"2026-01": state}) == ["2025-12", "2026-02"]
+    assert with_issued(settings, ["2026-02"], {"2026-02": state}) == ["2026-02"]
+    assert with_issued(settings, [], {}) == []
 
 
 def test_a_ledger_restored_from_yesterday_is_not_written_on(tmp_path: Path) -> None:
