@@ -16,6 +16,7 @@ from ingestion.manifests import Manifest, Part, as_written
 from ingestion.storage import Storage, open_storage
 from invoicing.ledger import Damaged, Ledger
 from orchestration import run, warehouse
+from orchestration.exposing import need_every_invoice_seen
 from orchestration.locks import locked
 from orchestration.periods import BadSetting, period_of
 from orchestration.settings import Settings
@@ -38,6 +39,7 @@ def changed_files(settings: Settings, tell: Tell = lambda text: None) -> Verifie
     ledger = Ledger(storage)
     tell("reading the ledger")
     problems = ledger.verify()
+    problems += [] if problems else _forgotten(settings, ledger)
     manifests, changed = _manifests(storage)
     problems += changed
     parts = [part for manifest in manifests for part in (*manifest.parts, *manifest.quarantined)]
@@ -74,6 +76,20 @@ def _manifests(storage: Storage) -> tuple[list[Manifest], list[str]]:
         except DamagedManifest as error:
             problems.append(str(error))
     return manifests, problems
+
+
+def _forgotten(settings: Settings, ledger: Ledger) -> list[str]:
+    """What this warehouse has shown of the ledger and an older copy of it does not know: its own chain is whole."""
+    if not warehouse.exists(settings):
+        return []
+    try:
+        with warehouse.opened(settings) as connection:
+            need_every_invoice_seen(connection, ledger)
+    except Damaged as error:
+        return [str(error)]
+    except duckdb.Error:
+        pass  # a warehouse that cannot be opened remembers nothing
+    return []
 
 
 def rebuilt(settings: Settings, tell: Tell = lambda text: None) -> list[run.Outcome]:

@@ -21,6 +21,7 @@ from invoicing.ledger import Conflict, Damaged, Head, Ledger
 from orchestration.exposing import expose_lake
 from orchestration.issuing import close_months, void
 from orchestration.period_state import Done
+from orchestration.restoring import changed_files
 from orchestration.run import with_issued
 from orchestration.settings import Settings
 from orchestration.warehouse import opened
@@ -220,8 +221,10 @@ def test_a_ledger_restored_from_yesterday_is_not_written_on(tmp_path: Path) -> N
                 shown()
             with pytest.raises(Damaged, match="older copy"):
                 void(settings, "A-2026-000001", "why")
+            assert ["older copy" in problem for problem in changed_files(settings).problems] == [True]
         else:
             assert shown() == invoices
+            assert changed_files(settings).problems == []
 
 
 KILLED = """
