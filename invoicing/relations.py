@@ -101,7 +101,8 @@ def _tax_rates(entry: Entry, content: Json, voided_by: dict[str, str]) -> Iterat
     """What its service periods were taxed at; a void says nothing about it, and an invoice taken back no longer."""
     if entry.closes and content["invoice_number"] not in voided_by:
         for rate in content["tax_rates"]:
-            yield _typed(rate) | {"agreement_id": content["agreement_id"], "sequence": entry.sequence}
+            edge = {name: content[name] for name in ("agreement_id", "seller_id", "buyer_id")}
+            yield _typed(rate) | edge | {"sequence": entry.sequence}
 
 
 def _close(entry: Entry, issued_at: datetime) -> Row:

@@ -140,6 +140,8 @@ LAKE_RELATIONS: dict[str, dict[str, str]] = {
     },
     "ledger_taxes": {
         "agreement_id": "varchar",
+        "seller_id": "varchar",
+        "buyer_id": "varchar",
         "service_period": "date",
         "tax_category": "varchar",
         "kind": "varchar",

@@ -1,6 +1,7 @@
--- The tax rate of each draft invoice, category and service period. What a service period was issued with stays; else the
--- most specific rate of the catalog wins, countries before status before category, at the service period. Reverse
--- charge, exemption and zero are kinds of a rate and give 0; no matching rate is missing, never 0.
+-- The tax rate of each draft invoice, category and service period. What a service period was issued with stays between
+-- the seller and buyer it was issued between: an agreement put right for another buyer is taxed as that one is. Else the
+-- most specific rate of the catalog wins, countries before status before category, at the service period. Reverse charge,
+-- exemption and zero are kinds of a rate and give 0; no matching rate is missing, never 0.
 with
 
 lines as (
@@ -18,7 +19,11 @@ tax_rates as (
 
 issued_rates as (
     select * from {{ source('lake', 'ledger_taxes') }}
-    qualify row_number() over (partition by agreement_id, service_period, tax_category order by sequence) = 1
+    qualify
+        row_number() over (
+            partition by agreement_id, seller_id, buyer_id, service_period, tax_category
+            order by sequence
+        ) = 1
 ),
 
 bases as (
@@ -26,6 +31,8 @@ bases as (
         lines.billing_period,
         lines.invoice_id,
         lines.agreement_id,
+        lines.seller_id,
+        lines.buyer_id,
         lines.currency,
         lines.tax_category,
         lines.service_period,
@@ -50,6 +57,8 @@ matched as (
     from bases
     left join issued_rates
         on bases.agreement_id = issued_rates.agreement_id
+        and bases.seller_id = issued_rates.seller_id
+        and bases.buyer_id = issued_rates.buyer_id
         and bases.service_period = issued_rates.service_period
         and bases.tax_category = issued_rates.tax_category
     left join tax_rates
