@@ -58,6 +58,7 @@ def _invoice(entry: Entry, invoice: Json, issued_at: datetime, voided_by: dict[s
             "invoice_id": number,
             "invoice_number": number,
             "invoice_period": _first_day(content["invoice_period"]),
+            "payment_terms_days": content.get("payment_terms_days"),
             "issued_at": issued_at,
             "content_hash": invoice["content_hash"],
             "previous_hash": content["previous_hash"],

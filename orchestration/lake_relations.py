@@ -94,6 +94,7 @@ LAKE_RELATIONS: dict[str, dict[str, str]] = {
         "tax_amount": "decimal(38,4)",
         "total_amount": "decimal(38,4)",
         "currency": "varchar",
+        "payment_terms_days": "bigint",
         "issued_at": "timestamp",
         "content_hash": "varchar",
         "previous_hash": "varchar",

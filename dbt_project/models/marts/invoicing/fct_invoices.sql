@@ -93,7 +93,8 @@ drafts as (
         cast(null as varchar) as content_hash,
         cast(null as varchar) as previous_hash,
         cast(null as varchar) as inputs_hash,
-        cast(null as varchar) as voided_by
+        cast(null as varchar) as voided_by,
+        cast(null as bigint) as issued_terms_days
     from totals
     left join references_made on totals.invoice_id = references_made.invoice_id
     left join sellers on totals.seller_id = sellers.party_id
@@ -122,20 +123,27 @@ all_invoices as (
         content_hash,
         previous_hash,
         inputs_hash,
-        voided_by
+        voided_by,
+        payment_terms_days as issued_terms_days
     from issued
 ),
 
+-- What was issued stays due when it said, whatever its agreement says by now.
 termed as (
     select
-        all_invoices.*,
-        agreements.payment_terms_days,
-        case
-            when all_invoices.issued_at is not null
-                then {{ add_days('cast(all_invoices.issued_at as date)', 'agreements.payment_terms_days') }}
-        end as due_date
+        all_invoices.* exclude (issued_terms_days),
+        coalesce(all_invoices.issued_terms_days, agreements.payment_terms_days) as payment_terms_days
     from all_invoices
     left join agreements on all_invoices.agreement_id = agreements.agreement_id
+),
+
+dated as (
+    select
+        *,
+        case
+            when issued_at is not null then {{ add_days('cast(issued_at as date)', 'payment_terms_days') }}
+        end as due_date
+    from termed
 )
 
-select * from termed
+select * from dated
