@@ -94,7 +94,7 @@ def close_months(
             examined = _examined(settings, ledger, still_open, period, waivers, tell)
         behind = bool(closed) and show and not dry_run and not _shown(settings, ledger)
         closings = [
-            _issued_before(ledger, seller, period, behind, dry_run)
+            _issued_before(ledger, seller, period, behind)
             if seller in closed
             else _written(ledger, *examined[seller], dry_run, tell)
             for seller in asked
@@ -134,7 +134,7 @@ def _need_warehouse(settings: Settings) -> None:
         raise BadSetting(f"no warehouse at {settings.warehouse_path}: `meterhouse run --period YYYY-MM` makes one")
 
 
-def _issued_before(ledger: Ledger, seller_id: str, period: str, behind: bool, dry_run: bool) -> Closing:
+def _issued_before(ledger: Ledger, seller_id: str, period: str, behind: bool) -> Closing:
     """A month that the ledger has: what a killed issue left undone is completed, and nothing gets a second number.
 
     behind   the warehouse does not show the ledger yet
@@ -144,7 +144,7 @@ def _issued_before(ledger: Ledger, seller_id: str, period: str, behind: bool, dr
     if entry is None:
         detail = f"{period} lies before {closes[0].period}, the first month closed: what it lacks is in the open month"
         return Closing("already_issued", seller_id, period, detail)
-    interrupted = (not dry_run and ledger.complete(seller_id)) or behind
+    interrupted = ledger.complete(seller_id) or behind
     contents = [invoice["content"] for invoice in entry.invoices] if entry.period == period else []
     status = "completed" if interrupted else "already_issued"
     issued_at = entry.document["issued_at"]

@@ -168,18 +168,6 @@ def test_a_month_before_the_first_close_is_not_issued_behind_it(tmp_path: Path) 
     assert len(Ledger(open_storage(settings.lake_uri)).entries()) == 1
 
 
-def test_a_dry_run_of_an_issued_month_writes_nothing(tmp_path: Path) -> None:
-    """Fault 61. Fails when asking what would be issued completes what a killed one left undone."""
-    settings = Settings(home=tmp_path, now=datetime(2026, 3, 1, tzinfo=UTC))
-    append(Ledger(open_storage(settings.lake_uri)), "2026-01")
-    marks = Path(settings.lake_uri) / "ledger_marks"
-    shutil.rmtree(marks)
-    for dry_run, status in ((True, "already_issued"), (False, "completed"), (False, "already_issued")):
-        (closing,) = close_months(settings, ["a"], "2026-01", {}, dry_run, show=False)
-        assert closing.status == status
-        assert marks.exists() != dry_run
-
-
 def test_months_that_were_issued_are_made_with_a_new_one(tmp_path: Path) -> None:
     """Faults 40, 68. Fails when a warehouse that was lost makes a month without the issued ones before it, whose lines
     it would give back because nothing is rated for them; or makes months later, too old or made already."""
