@@ -57,12 +57,11 @@ def unread(inbox: Storage, left_out: str = "") -> list[Found]:
 
     `left_out` is a uri below which nothing is meant for a feed (the lake may lie in the inbox's bucket).
     """
-    folders = tuple(sorted(source(feed).FOLDER for feed in feeds()))
-    own = f"{left_out}/".removeprefix(f"{inbox.uri}/") if left_out.startswith(f"{inbox.uri}/") else None
+    folders = sorted(source(feed).FOLDER for feed in feeds())
+    beside = {*folders, f"{left_out}/".removeprefix(f"{inbox.uri}/")}
     groups: dict[str, list[File]] = defaultdict(list)
-    for file in inbox.files():
-        is_hidden = any(part.startswith(".") for part in file.key.split("/"))
-        if not is_hidden and not file.key.startswith(folders) and not (own and file.key.startswith(own)):
+    for file in inbox.files_beside(beside):
+        if not any(part.startswith(".") for part in file.key.split("/")):
             groups["/".join(file.key.split("/")[:-1][:2])].append(file)
     return [
         Found(

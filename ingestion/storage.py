@@ -10,7 +10,7 @@ import contextlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -44,6 +44,9 @@ class Storage(Protocol):
 
     def files(self, prefix: str = "") -> Iterator[File]:
         """Every file whose key starts with `prefix`, recursive, ordered by key. Links are not followed."""
+
+    def files_beside(self, folders: Collection[str]) -> Iterator[File]:
+        """Every file below none of the folders ("a/b/"), ordered by key. These are not listed, whatever they hold."""
 
     def open(self, file: File) -> BinaryIO:
         """A stream over exactly the listed bytes; raises Changed where the etag differs by now."""
@@ -87,17 +90,22 @@ class Folder:
         found = [file for file in self._walk(folder, f"{start}/" if start else "") if file.key.startswith(prefix)]
         yield from sorted(found, key=lambda file: file.key)
 
+    def files_beside(self, folders: Collection[str]) -> Iterator[File]:
+        yield from sorted(self._walk(self.root, "", folders), key=lambda file: file.key)
+
     def _leads_through_link(self, folder: Path) -> bool:
         return any(part.is_symlink() for part in (folder, *folder.parents) if part.is_relative_to(self.root))
 
-    def _walk(self, folder: Path, base: str) -> Iterator[File]:
+    def _walk(self, folder: Path, base: str, beside: Collection[str] = ()) -> Iterator[File]:
         try:
             entries = list(os.scandir(folder))
         except (FileNotFoundError, NotADirectoryError):
             return
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from self._walk(Path(entry.path), f"{base}{_readable(entry.name)}/")
+                below = f"{base}{_readable(entry.name)}/"
+                if below not in beside:
+                    yield from self._walk(Path(entry.path), below, beside)
             # Neither links nor devices nor sockets; a file being written carries our own suffix until its rename.
             elif entry.is_file(follow_symlinks=False) and not entry.name.endswith(".partial"):
                 with contextlib.suppress(FileNotFoundError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -90,16 +90,35 @@ class Bucket:
         return self.prefix + safe_key(key)
 
     def files(self, prefix: str = "") -> Iterator[File]:
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix + prefix)
-        found = []
-        for page in pages:
-            for entry in page.get("Contents", []):
-                key = entry["Key"].removeprefix(self.prefix)
-                if key.endswith("/") and entry["Size"] == 0:
-                    continue  # the mark consoles leave for an empty folder
-                modified = entry["LastModified"].astimezone(UTC).isoformat()
-                found.append(File(key, entry["Size"], entry["ETag"].strip('"'), modified))
+        found = [file for page in self._pages(prefix) for file in self._listed(page)]
         yield from sorted(found, key=lambda file: file.key)
+
+    def files_beside(self, folders: Collection[str]) -> Iterator[File]:
+        yield from sorted(self._beside("", folders), key=lambda file: file.key)
+
+    def _beside(self, prefix: str, folders: Collection[str]) -> Iterator[File]:
+        """One level at a time as long as one of the folders lies below; what lies elsewhere at once."""
+        if not any(folder.startswith(prefix) for folder in folders):
+            yield from self.files(prefix)
+            return
+        for page in self._pages(prefix, Delimiter="/"):
+            yield from self._listed(page)
+            for entry in page.get("CommonPrefixes", []):
+                below = entry["Prefix"].removeprefix(self.prefix)
+                if below not in folders:
+                    yield from self._beside(below, folders)
+
+    def _pages(self, prefix: str, **more: str) -> Iterator[dict[str, Any]]:
+        paginator = self.client.get_paginator("list_objects_v2")
+        return paginator.paginate(Bucket=self.bucket, Prefix=self.prefix + prefix, **more)
+
+    def _listed(self, page: dict[str, Any]) -> Iterator[File]:
+        for entry in page.get("Contents", []):
+            key = entry["Key"].removeprefix(self.prefix)
+            if key.endswith("/") and entry["Size"] == 0:
+                continue  # the mark consoles leave for an empty folder
+            modified = entry["LastModified"].astimezone(UTC).isoformat()
+            yield File(key, entry["Size"], entry["ETag"].strip('"'), modified)
 
     def open(self, file: File) -> BinaryIO:
         """See Storage. Bytes are fetched as they are read, into a temporary file in which one can seek."""

@@ -99,6 +99,28 @@ def test_files_are_listed_in_order_below_a_prefix(storage: Storage) -> None:
     assert list(storage.files("nothing/here")) == []
 
 
+def test_what_lies_beside_folders_is_listed_without_them(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails when a file beside the folders is missed or one in them is listed, or a folder of a hundred thousand is
+    looked into to find what lies beside it."""
+    inside = ["edge/a/1.json", "edge/2.json", "usage/events/3.json"]
+    outside = ["edges/4", "focus/aws/5.csv", "usage/6", "usage/events.json", "usage/other/deep/7", "z"]
+    for key in (*inside, *outside):
+        assert storage.write(key, b"x")
+    asked: list[str] = []
+
+    def noted(folder: Path) -> Any:
+        asked.append(Path(folder).name)
+        return scandir(folder)
+
+    scandir = os.scandir
+    monkeypatch.setattr("ingestion.storage.os.scandir", noted)
+    assert [file.key for file in storage.files_beside({"edge/", "usage/events/"})] == outside
+    assert [file.key for file in storage.files_beside(())] == sorted(inside + outside)
+    assert isinstance(storage, Folder) == bool(asked)
+    first = asked[: asked.index(Path(storage.uri).name, 1)] if asked else []
+    assert not {"edge", "events"} & set(first)
+
+
 def test_a_file_can_be_sought_while_it_is_read(storage: Storage) -> None:
     """Fails when readers of Parquet and zip, which start at the end, do not see the same bytes as others."""
     content = os.urandom(3_000_000)
