@@ -131,7 +131,7 @@ def simulate(
 )
 def explain(
     line: Annotated[str, typer.Argument(help="line_id of fct_invoice_lines; of issued ones <number>/<position>.")],
-    limit: Annotated[int, typer.Option(help="Rows shown of each step.")] = 10,
+    limit: Annotated[int, typer.Option(min=0, help="Rows shown of each step.")] = 10,
     inbox: Inbox = None,
     home: Home = None,
     as_json: AsJson = False,

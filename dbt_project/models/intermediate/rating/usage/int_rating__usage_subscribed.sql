@@ -51,7 +51,6 @@ versions as (
         price_versions.valid_from,
         price_versions.valid_to,
         price_versions.greatest_price,
-        usage_charges.prorate_units as divides_quantity,
         case usage_charges.charge_model
             when 'per_unit' then not price_versions.has_every_unit_price
             when 'graduated' then not price_versions.has_every_price
@@ -91,7 +90,6 @@ versioned as (
         coalesce(named_versions.lacks_a_term, versions.lacks_a_term) as price_lacks_a_term,
         coalesce(named_versions.asks_for_more, versions.asks_for_more) as price_asks_for_more,
         coalesce(named_versions.greatest_price, versions.greatest_price) as greatest_price,
-        coalesce(named_versions.divides_quantity, versions.divides_quantity) as divides_quantity,
         case
             when covered.plan_currency = covered.currency then cast(1 as decimal(38, 12))
             else cast(coalesce(locked_rates.rate, fx_rates.rate, covered.fx_fixed_rate) as decimal(38, 12))
@@ -123,14 +121,15 @@ versioned as (
 ),
 
 -- No agent means such a number, and no amount could hold what it would cost (money.md: 26 digits, of which a product has
--- 14): one of them must not stop everybody's month. Only compared, so a double will do.
+-- 14; units × seconds of a month, where they are prorated, 26): one of them must not stop everybody's month. Only
+-- compared, so a double will do.
 sized as (
     select
         *,
         greatest(abs(cast(quantity as double)), abs(cast(period_quantity as double)))
         * greatest(
             cast(greatest_price as double) * cast(coalesce(fx_rate, 1) as double),
-            case when divides_quantity then 1 else 0 end
+            case when prorate_units then 0.000001 else 0 end
         ) >= 1e13 as is_too_large
     from versioned
 ),
@@ -139,7 +138,7 @@ reasoned as (
     select
         versioned.* exclude (
             asks_for_more, has_prices, price_asks_for_more, price_lacks_a_term, fx_fixed_rate, greatest_price,
-            divides_quantity, is_too_large
+            is_too_large
         ),
         case
             when versioned.charge_id is null then null
