@@ -142,17 +142,19 @@ def _sources(connection: duckdb.DuckDBPyConnection, month: Month) -> Answer:
     return not lacking, "; ".join(lacking) or said, {"expected": len(expected), "lacking": len(lacking)}
 
 
-Bills = Mapping[tuple[str, str], tuple[int, int]]  # (vendor, payer) -> lines, lines with an invoice's number
+Bills = Mapping[tuple[str, str], tuple[int, int]]  # (feed, delivery's account) -> lines, lines with an invoice
 
 
 def _bills(connection: duckdb.DuckDBPyConnection, month: Month) -> Bills:
     found = _rows(
         connection,
-        "select lower(provider_name), payer_account_id, count(*), count(invoice_id) from fct_cost_and_usage"
-        " where billing_period = ? group by 1, 2",
+        "select payers.source, payers.account, count(*), count(lines.invoice_id) from fct_cost_and_usage as lines"
+        " join intermediate.int_allocation__payers_billed as payers"
+        " on lines.billing_period = payers.billing_period and lines.payer_account_id = payers.payer_account_id"
+        " where lines.billing_period = ? group by 1, 2",
         month.period,
     )
-    return {(vendor, payer): (lines, invoiced) for vendor, payer, lines, invoiced in found}
+    return {(feed, account): (lines, invoiced) for feed, account, lines, invoiced in found}
 
 
 def _lacking(
@@ -192,9 +194,8 @@ def _lacking(
     ends_at = _ends_at(connection, month)
     if ends_at and month.now >= ends_at + timedelta(days=grace_days):
         return ""
-    # AWS writes its invoice's number into every line of a bill when it is final.
-    vendor = source.partition("_")[0]
-    counted = [bill for key, bill in bills().items() if key[0] == vendor and account in (key[1], "ANY")]
+    # Vendors write their invoice's number into every line of a bill when it is final.
+    counted = [bill for key, bill in bills().items() if key[0] == source and account in (key[1], "ANY")]
     lines, invoiced = (sum(counts) for counts in zip(*counted, strict=True)) if counted else (0, 0)
     return "" if lines and lines == invoiced else f"{where}: not final, grace runs {grace_days} days from {ends_at} UTC"
 

@@ -12,13 +12,13 @@
     case when position('#' in {{ part }}) > 0 then substring({{ part }}, position('#' in {{ part }}) + 1) else '-' end
 {%- endmacro %}
 
-{#- Join condition: the row of resource_owners that says whose an AWS account's part is on a day. -#}
-{% macro owns_part(owners, part, day) -%}
+{#- Join condition: the row of resource_owners that says whose the part of a vendor's account is on a day. -#}
+{% macro owns_part(owners, vendor, part, day) -%}
     (
         {{ owners }}.resource_kind || ':' || {{ owners }}.resource_id
         = case
             when position('#' in {{ part }}) > 0 then substring({{ part }}, position('#' in {{ part }}) + 1)
-            else 'aws_account:' || {{ part }}
+            else {{ account_resource_kind(vendor) }} || ':' || {{ part }}
         end
         and {{ valid_on(owners, day) }}
     )

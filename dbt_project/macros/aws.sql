@@ -2,7 +2,7 @@
 
 {#- Account in an ARN (arn:partition:service:region:account:resource); null where it names none. -#}
 {% macro arn_account(arn) -%}
-    nullif(split_part({{ arn }}, ':', 5), '')
+    case when {{ arn }} like 'arn:%' then nullif(split_part({{ arn }}, ':', 5), '') end
 {%- endmacro %}
 
 {#- Day on which a row stands: its first day, or its last where it is longer than a day, because such a row belongs to

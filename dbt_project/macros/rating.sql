@@ -33,11 +33,6 @@
     (({{ quantity }} > {{ row }}.lower or {{ row }}.lower = 0) and ({{ row }}.upper is null or {{ quantity }} <= {{ row }}.upper))
 {%- endmacro %}
 
-{#- The feed that delivers a vendor's bill. -#}
-{% macro vendor_source(vendor) -%}
-    case {{ vendor }} when 'aws' then 'aws_cur' else {{ vendor }} end
-{%- endmacro %}
-
 {#- Blocks of a size that a quantity fills: a block begun counts as one, or not at all where the price rounds down. What is
     divided has no rest, so that bytes of any number are. -#}
 {% macro blocks(quantity, size, round_down) -%}

@@ -140,7 +140,7 @@ def test_a_line_type_that_is_used_in_one_view_is_usage_and_used_in_all() -> None
     """Fails when a type of the seed would be borrowed in one cost view and on demand in another: account costs tell
     what is used by `effective_component` alone (int_allocation__costs_seen)."""
     components = ("billed_component", "effective_component", "owner_component")
-    with (PROJECT / "seeds" / "aws_line_item_types.csv").open(newline="", encoding="utf-8") as seed:
+    with (PROJECT / "seeds" / "bill_line_types.csv").open(newline="", encoding="utf-8") as seed:
         types = list(csv.DictReader(seed))
     used = [row for row in types if "used" in (row[component] for component in components)]
     assert len(used) >= 3

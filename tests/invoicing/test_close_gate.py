@@ -18,7 +18,7 @@ from tests.invoicing.test_ledger import append
 JANUARY = date(2026, 1, 1)
 
 _TABLES = """
-create schema staging; create schema lake;
+create schema staging; create schema lake; create schema intermediate;
 create table staging.stg_catalog__parties (party_id varchar, time_zone varchar, invoice_prefix varchar);
 create table staging.stg_catalog__agreements (
     agreement_id varchar, seller_id varchar, buyer_id varchar, valid_from date default '2025-01-01',
@@ -34,7 +34,10 @@ create table fct_invoices (
     seller_id varchar, status varchar, invoice_period date, hold_reason varchar
 );
 create table fct_cost_and_usage (
-    billing_period date, payer_account_id varchar, provider_name varchar, invoice_id varchar
+    billing_period date, payer_account_id varchar, invoice_id varchar
+);
+create table intermediate.int_allocation__payers_billed (
+    billing_period date, payer_account_id varchar, source varchar, account varchar
 );
 create table fct_reconciliation (billing_period date, unexplained decimal(38, 18));
 create table fct_unrated_usage (
@@ -171,18 +174,22 @@ def test_a_missing_rate_further_up_the_chain_holds_whoever_sells_the_cost_on(
     assert ask(marts, tmp_path, "fx").passed is passed
 
 
+@pytest.mark.parametrize(("feed", "account"), [("aws_cur", "p"), ("focus", "azure/costs")])
 def test_a_bill_is_final_when_invoiced_or_when_its_grace_is_over(
-    marts: duckdb.DuckDBPyConnection, tmp_path: Path
+    marts: duckdb.DuckDBPyConnection, tmp_path: Path, feed: str, account: str
 ) -> None:
     """Fault 12. Fails when a bill that its vendor may still change is taken as final inside its days of grace."""
-    marts.execute("insert into staging.stg_catalog__expected_sources values ('aws_cur', 'p', 'acme', 5)")
-    marts.execute("insert into lake.deliveries values ('aws_cur', 'p', '2026-01-01', 'complete')")
-    marts.execute("insert into fct_cost_and_usage values ('2026-01-01', 'p', 'AWS', null)")
+    marts.execute("insert into staging.stg_catalog__expected_sources values (?, ?, 'acme', 5)", [feed, account])
+    marts.execute("insert into lake.deliveries values (?, ?, '2026-01-01', 'complete')", [feed, account])
+    marts.execute("insert into fct_cost_and_usage values ('2026-01-01', 'p', null)")
+    marts.execute(
+        "insert into intermediate.int_allocation__payers_billed values ('2026-01-01', 'p', ?, ?)", [feed, account]
+    )
     assert not ask(marts, tmp_path, "sources", now=datetime(2026, 2, 5, 22, 59)).passed
     assert ask(marts, tmp_path, "sources", now=datetime(2026, 2, 5, 23)).passed
     marts.execute("update fct_cost_and_usage set invoice_id = '123'")
     assert ask(marts, tmp_path, "sources", now=datetime(2026, 2, 1)).passed
-    marts.execute("insert into lake.deliveries values ('aws_cur', 'p', '2026-01-01', 'incomplete')")
+    marts.execute("insert into lake.deliveries values (?, ?, '2026-01-01', 'incomplete')", [feed, account])
     assert not ask(marts, tmp_path, "sources", now=datetime(2026, 3, 1)).passed
 
 

@@ -18,7 +18,7 @@ totaled as (
 landed as (
     select billing_period, delivery_id, currency, sum(rows_loaded) as line_count, sum(amount_landed) as billed_cost
     from {{ source('lake', 'delivery_totals') }}
-    where source = 'aws_cur'
+    where source in ('aws_cur', 'focus')
     group by all
 )
 

@@ -7,7 +7,11 @@ lines as (
 ),
 
 types as (
-    select * from {{ ref('aws_line_item_types') }}
+    select * from {{ ref('bill_line_types') }}
+),
+
+commitments_owned as (
+    select * from {{ ref('int_allocation__commitments_owned') }}
 ),
 
 -- Keyed by the type alone: what the seed says of it joins the groups, a tenth of the lines (14 keys took half as long
@@ -37,13 +41,15 @@ grouped as (
     group by all
 ),
 
--- Who bought what a group consumed. A commitment whose ARN is missing counts as the using account's own.
+-- Who bought what a group consumed. A commitment nobody is known to have bought counts as the using account's own.
 owned as (
     select
         grouped.billing_period,
         grouped.payer_account_id,
         grouped.usage_account_id,
-        coalesce({{ arn_account('grouped.commitment_discount_id') }}, grouped.usage_account_id) as owner_account_id,
+        coalesce(
+            {{ arn_account('grouped.commitment_discount_id') }}, commitments_owned.owner_account_id, grouped.usage_account_id
+        ) as owner_account_id,
         grouped.service_name,
         grouped.sku_id,
         grouped.charge_date,
@@ -68,6 +74,10 @@ owned as (
     from grouped
     left join types
         on grouped.line_item_type = types.line_item_type
+    left join commitments_owned
+        on grouped.billing_period = commitments_owned.billing_period
+        and grouped.payer_account_id = commitments_owned.payer_account_id
+        and grouped.commitment_discount_id = commitments_owned.commitment_discount_id
 )
 
 select * from owned

@@ -1,10 +1,15 @@
--- What the landed bill itself adds up to, per month, delivery, payer, line type and currency: the yardstick of the
+-- What the landed bills themselves add up to, per month, delivery, payer, line type and currency: the yardstick of the
 -- reconciliation tests. Deliberately apart from the seed and from every join it measures: the amortised cost is AWS's
--- own formula, written out once more. One scan of few columns, so that no test has to read the lines again.
+-- own formula, written out once more, and what a FOCUS bill prints. One scan of few columns, so that no test has to read
+-- the lines again.
 with
 
 lines as (
     select * from {{ ref('stg_aws_cur__line_items') }}
+),
+
+focus_lines as (
+    select * from {{ ref('stg_focus__line_items') }}
 ),
 
 terms as (
@@ -46,6 +51,8 @@ amortised as (
 
 grouped as (
     select
+        'aws_cur' as source,
+        'AWS' as provider_name,
         billing_period,
         delivery_id,
         payer_account_id,
@@ -59,10 +66,29 @@ grouped as (
         sum(case when split_parent_resource_id is not null then unblended_cost else 0 end) as split_billed_cost
     from amortised
     group by all
+    union all
+    select
+        'focus' as source,
+        provider_name,
+        billing_period,
+        delivery_id,
+        payer_account_id,
+        'FOCUS ' || charge_category as line_item_type,
+        currency,
+        count(*) as line_count,
+        sum(billed_cost) as billed_cost,
+        sum(effective_cost) as amortised_cost,
+        cast(0 as decimal(38, 18)) as net_difference,
+        0 as split_line_count,
+        cast(0 as decimal(38, 18)) as split_billed_cost
+    from focus_lines
+    group by all
 ),
 
 totaled as (
     select
+        grouped.source,
+        grouped.provider_name,
         grouped.billing_period,
         grouped.delivery_id,
         grouped.payer_account_id,

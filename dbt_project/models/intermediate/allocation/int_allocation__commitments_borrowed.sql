@@ -13,6 +13,14 @@ lines as (
     where charge_category = 'Usage' and commitment_kind is not null
 ),
 
+commitments_owned as (
+    select * from {{ ref('int_allocation__commitments_owned') }}
+),
+
+payers as (
+    select * from {{ ref('int_allocation__payers_billed') }}
+),
+
 terms as (
     select * from {{ ref('int_allocation__payer_terms_tiled') }}
 ),
@@ -52,6 +60,7 @@ borrowed as (
 termed as (
     select
         borrowed.*,
+        payers.vendor,
         coalesce(terms.sharing_benefit, 'owner') as sharing_benefit,
         -- Nobody pays itself, and what is spread over all accounts is settled apart.
         case coalesce(terms.sharing_benefit, 'owner')
@@ -66,10 +75,13 @@ termed as (
         on borrowed.payer_account_id = terms.payer_account_id
         and last_day(borrowed.billing_period) >= terms.valid_from
         and last_day(borrowed.billing_period) < terms.valid_to
+    left join payers
+        on borrowed.billing_period = payers.billing_period
+        and borrowed.payer_account_id = payers.payer_account_id
     left join owners as borrowers
-        on {{ owns_part('borrowers', 'borrowed.from_account_id', 'borrowed.charge_date') }}
+        on {{ owns_part('borrowers', 'payers.vendor', 'borrowed.from_account_id', 'borrowed.charge_date') }}
     left join owners as lenders
-        on {{ owns_part('lenders', 'borrowed.to_account_id', 'borrowed.charge_date') }}
+        on {{ owns_part('lenders', 'payers.vendor', 'borrowed.to_account_id', 'borrowed.charge_date') }}
 ),
 
 across_customers as (
@@ -103,7 +115,7 @@ accounts_by_hour as (
         lines.payer_account_id,
         lines.charge_date,
         lines.usage_account_id as from_account_id,
-        {{ arn_account('lines.commitment_discount_id') }} as to_account_id,
+        coalesce({{ arn_account('lines.commitment_discount_id') }}, commitments_owned.owner_account_id) as to_account_id,
         case
             when datediff('second', lines.charge_period_start, lines.charge_period_end) <= 3600
                 then date_trunc('hour', lines.charge_period_start)
@@ -115,6 +127,10 @@ accounts_by_hour as (
         on lines.billing_period = days_both_ways.billing_period
         and lines.payer_account_id = days_both_ways.payer_account_id
         and lines.charge_date = days_both_ways.charge_date
+    left join commitments_owned
+        on lines.billing_period = commitments_owned.billing_period
+        and lines.payer_account_id = commitments_owned.payer_account_id
+        and lines.commitment_discount_id = commitments_owned.commitment_discount_id
     group by all
 ),
 

@@ -1,4 +1,4 @@
--- Every bill line with what its type makes of it (seed aws_line_item_types) and its amortised cost: a view, one row per
+-- Every bill line with what its type makes of it (seed bill_line_types) and its amortised cost: a view, one row per
 -- delivered line. The joins add no row: the seed has one row per type, the terms one per payer and day.
 with
 
@@ -7,7 +7,7 @@ lines as (
 ),
 
 types as (
-    select * from {{ ref('aws_line_item_types') }}
+    select * from {{ ref('bill_line_types') }}
 ),
 
 terms as (

@@ -4,7 +4,6 @@ with
 
 payers as (
     select * from {{ ref('stg_catalog__payers') }}
-    where lower(coalesce(vendor, 'aws')) = 'aws'
 ),
 
 one_per_start as (

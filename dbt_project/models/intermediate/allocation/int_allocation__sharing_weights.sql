@@ -33,6 +33,10 @@ owners as (
     select * from {{ ref('stg_catalog__resource_owners') }}
 ),
 
+payers as (
+    select * from {{ ref('int_allocation__payers_billed') }}
+),
+
 ruled_payers as (
     select distinct billing_period, payer_account_id from rules
 ),
@@ -156,8 +160,11 @@ driven_members as (
             partition by members.billing_period, members.rule_id, members.currency, owners.party_id
         ) as account_count
     from members
+    left join payers
+        on members.billing_period = payers.billing_period
+        and members.payer_account_id = payers.payer_account_id
     left join owners
-        on {{ owns_part('owners', 'members.account_id', 'last_day(members.billing_period)') }}
+        on {{ owns_part('owners', 'payers.vendor', 'members.account_id', 'last_day(members.billing_period)') }}
     where members.method = 'driver'
 ),
 

@@ -4,7 +4,10 @@
 with
 
 lines as (
-    select * from {{ ref('stg_aws_cur__line_items') }}
+    select billing_period, charge_date, tags, cost_categories from {{ ref('stg_aws_cur__line_items') }}
+    union all
+    select billing_period, charge_date, tags, cast(null as varchar) as cost_categories
+    from {{ ref('stg_focus__line_items') }}
 ),
 
 owners as (

@@ -15,6 +15,12 @@ owners as (
     select * from {{ ref('stg_catalog__resource_owners') }}
 ),
 
+-- Only AWS's price lists are re-rated by tiers.
+aws_payers as (
+    select * from {{ ref('int_allocation__payers_billed') }}
+    where vendor = 'aws'
+),
+
 -- A list is a pool of several SKUs, or else one match of the catalog; only one with several tiers can be pooled.
 lists as (
     select
@@ -58,6 +64,9 @@ matched as (
         lists.valid_from as list_from,
         lists.tier_count
     from usage
+    inner join aws_payers
+        on usage.billing_period = aws_payers.billing_period
+        and usage.payer_account_id = aws_payers.payer_account_id
     inner join lists
         on lists.lower = 0
         and lists.service in (usage.service_name, 'ANY')
@@ -96,7 +105,7 @@ owned as (
         {{ vendor_amount('sum(matched.effective_amount)') }} as effective_amount
     from matched
     left join owners
-        on {{ owns_part('owners', 'matched.account_id', 'matched.last_date') }}
+        on {{ owns_part('owners', "'aws'", 'matched.account_id', 'matched.last_date') }}
     where matched.tier_count > 1
     group by all
 ),

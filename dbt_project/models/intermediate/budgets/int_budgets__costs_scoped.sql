@@ -70,7 +70,7 @@ tagged as (
         lines.payer_account_id,
         coalesce(lines.sub_account_id, lines.payer_account_id) as account_id,
         coalesce(tags_assigned.assigned_by, '-') as assigned_by,
-        'aws' as vendor,
+        lines.x_vendor as vendor,
         tag_budgets.scope_value,
         lines.billing_currency as currency,
         {{ money('sum(lines.billed_cost)') }} as billed_amount,

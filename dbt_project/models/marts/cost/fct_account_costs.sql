@@ -8,6 +8,10 @@ costs_seen as (
     select * from {{ ref('int_allocation__costs_seen') }}
 ),
 
+payers as (
+    select * from {{ ref('int_allocation__payers_billed') }}
+),
+
 views_seen_in as {{ views_seen_in() }},
 
 costs as (
@@ -18,7 +22,7 @@ costs as (
         costs_seen.payer_account_id,
         costs_seen.sub_account_id,
         costs_seen.assigned_by,
-        'aws' as vendor,
+        payers.vendor,
         costs_seen.service_name,
         costs_seen.sku_id,
         costs_seen.charge_category,
@@ -44,6 +48,9 @@ costs as (
     from costs_seen
     inner join views_seen_in
         on costs_seen.seen_in = views_seen_in.seen_in
+    left join payers
+        on costs_seen.billing_period = payers.billing_period
+        and costs_seen.payer_account_id = payers.payer_account_id
 )
 
 select * from costs

@@ -1,14 +1,18 @@
--- One row per line of the vendor's bill, in FOCUS 1.2's words (snake_case; what FOCUS has no word for starts with x_).
+-- One row per line of the vendors' bills, in FOCUS 1.2's words (snake_case; what FOCUS has no word for starts with x_).
 -- A view over the lake: writing it would cost more than the whole month. Sums to the vendor's bill to the last decimal.
 {{ config(materialized='view', meta={'line_level': true, 'row_key': ['delivery_id', 'source_file', 'source_row']}) }}
 
 with
 
-lines as (
+aws_lines as (
     select * from {{ ref('int_allocation__lines_classified') }}
 ),
 
-focused as (
+focus_lines as (
+    select * from {{ ref('int_allocation__focus_lines_classified') }}
+),
+
+aws_focused as (
     select
         -- period and account
         billing_period,
@@ -22,6 +26,7 @@ focused as (
         payer_account_id as billing_account_id,
         usage_account_id as sub_account_id,
         'AWS' as provider_name,
+        'aws' as x_vendor,
         case billing_entity
             when 'AWS Marketplace' then coalesce(legal_entity, product_name, 'AWS Marketplace')
             else 'Amazon Web Services'
@@ -98,7 +103,80 @@ focused as (
         delivery_id,
         source_file,
         source_row
-    from lines
+    from aws_lines
+),
+
+-- What a FOCUS bill says already, under the same names; AWS's own words it has not.
+focus_focused as (
+    select
+        billing_period,
+        billing_period as service_period,
+        billing_period_start,
+        billing_period_end,
+        charge_period_start,
+        charge_period_end,
+        charge_date as x_charge_date,
+        payer_account_id,
+        payer_account_id as billing_account_id,
+        usage_account_id as sub_account_id,
+        provider_name,
+        vendor as x_vendor,
+        coalesce(publisher_name, provider_name) as publisher_name,
+        coalesce(invoice_issuer_name, provider_name) as invoice_issuer_name,
+        invoice_id,
+        {{ vendor_amount('billed_cost') }} as billed_cost,
+        {{ vendor_amount('effective_cost') }} as effective_cost,
+        {{ vendor_amount('list_cost') }} as list_cost,
+        {{ vendor_amount('contracted_cost') }} as contracted_cost,
+        currency as billing_currency,
+        charge_category,
+        charge_class,
+        charge_description,
+        charge_frequency,
+        service_name,
+        sku_id,
+        sku_price_id,
+        cast(billed_quantity as decimal(38, 18)) as pricing_quantity,
+        pricing_unit,
+        cast(consumed_quantity as decimal(38, 18)) as consumed_quantity,
+        consumed_unit,
+        commitment_discount_id,
+        commitment_discount_category,
+        commitment_discount_type,
+        commitment_status as commitment_discount_status,
+        region_id,
+        availability_zone,
+        resource_id,
+        tags,
+        line_item_type as x_line_item_type,
+        cast(null as varchar) as x_line_item_id,
+        usage_type as x_usage_type,
+        cast(null as varchar) as x_operation,
+        cast(null as varchar) as x_bill_type,
+        cast(null as varchar) as x_tax_type,
+        cast(null as varchar) as x_product_name,
+        cast(null as varchar) as x_product_family,
+        cast(null as varchar) as x_instance_type,
+        {{ arn_account('commitment_discount_id') }} as x_commitment_owner_account_id,
+        cast(null as varchar) as x_split_parent_resource_id,
+        cast(null as decimal(38, 18)) as x_split_cost,
+        cast(null as decimal(38, 18)) as x_split_unused_cost,
+        cast(null as decimal(38, 18)) as x_net_unblended_cost,
+        cast(null as decimal(38, 18)) as x_blended_cost,
+        product_attributes as x_product_attributes,
+        cast(null as varchar) as x_cost_categories,
+        cast(null as varchar) as x_discounts,
+        other_attributes as x_other_attributes,
+        delivery_id,
+        source_file,
+        source_row
+    from focus_lines
+),
+
+focused as (
+    select * from aws_focused
+    union all
+    select * from focus_focused
 )
 
 select * from focused

@@ -112,20 +112,20 @@ unrated as (
         cast(null as varchar) as seller_id,
         cast(null as varchar) as buyer_id,
         payer_account_id,
-        'aws_account' as resource_kind,
+        {{ account_resource_kind('vendor') }} as resource_kind,
         {{ part_account('from_account_id') }} as resource_id,
         cast(null as varchar) as meter_id,
         cast(null as varchar) as subscription_id,
         cast(null as varchar) as charge_id,
         cast(null as varchar) as dimension_value,
-        'aws/' || {{ part_account('from_account_id') }} || '/' || service_name || '/' || sku_id || '/Usage' as charge_key,
+        vendor || '/' || {{ part_account('from_account_id') }} || '/' || service_name || '/' || sku_id || '/Usage' as charge_key,
         'missing_on_demand_price' as reason,
         cast(sum(quantity) as decimal(38, 12)) as quantity,
         pricing_unit as unit,
         {{ money('sum(effective_cost)') }} as amount,
         currency
     from borrowed
-    group by billing_period, payer_account_id, {{ part_account('from_account_id') }}, service_name, sku_id, pricing_unit, currency
+    group by billing_period, payer_account_id, vendor, {{ part_account('from_account_id') }}, service_name, sku_id, pricing_unit, currency
     union all
     select
         billing_period, service_period, 'commitment' as kind, agreement_id,

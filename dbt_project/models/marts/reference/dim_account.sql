@@ -24,14 +24,18 @@ billed as (
 
 owned as (
     select
-        case resource_kind when 'aws_account' then 'aws' end as vendor,
+        case resource_kind
+            when 'azure_subscription' then 'azure'
+            when 'gcp_project' then 'gcp'
+            else replace(resource_kind, '_account', '')
+        end as vendor,
         resource_id as account_id,
         party_id,
         valid_from,
         valid_to
     from resource_owners
-    where resource_kind = 'aws_account'
-    qualify row_number() over (partition by resource_id order by valid_from desc, valid_to desc, party_id) = 1
+    where resource_kind in ('azure_subscription', 'gcp_project') or right(resource_kind, 8) = '_account'
+    qualify row_number() over (partition by resource_kind, resource_id order by valid_from desc, valid_to desc, party_id) = 1
 ),
 
 described as (

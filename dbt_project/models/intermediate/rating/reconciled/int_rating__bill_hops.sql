@@ -1,4 +1,4 @@
--- A vendor bill from its files to the costs of accounts, per payer and currency: what each hop carries, and the figures
+-- A vendor bill from its files to the costs of accounts, per delivering account and currency: what each hop carries, and the figures
 -- that explain why it differs from the hop before. `part` null is the hop's amount, else one explanation of its
 -- difference. Vendor amounts at their own scale. What is costed is the bill's groups, which the costs of accounts start from.
 with
@@ -17,6 +17,10 @@ costed_groups as (
 
 account_costs as (
     select * from {{ ref('fct_account_costs') }}
+),
+
+payers as (
+    select * from {{ ref('int_allocation__payers_billed') }}
 ),
 
 payer_views as (
@@ -42,7 +46,6 @@ viewed_payers as (
     select
         billing_period,
         payer_account_id,
-        min({{ vendor_source('vendor') }}) as source,
         min(cost_view) as cost_view
     from payer_views
     group by billing_period, payer_account_id
@@ -51,8 +54,8 @@ viewed_payers as (
 costed as (
     select
         costed_groups.billing_period,
-        coalesce(viewed_payers.source, 'aws_cur') as source,
-        costed_groups.payer_account_id as account,
+        payers.source,
+        payers.account,
         costed_groups.currency as currency,
         sum(costed_groups.billed_cost) as billed_cost,
         sum(
@@ -62,6 +65,9 @@ costed as (
             end
         ) as amortised
     from costed_groups
+    inner join payers
+        on costed_groups.billing_period = payers.billing_period
+        and costed_groups.payer_account_id = payers.payer_account_id
     left join viewed_payers
         on costed_groups.billing_period = viewed_payers.billing_period
         and costed_groups.payer_account_id = viewed_payers.payer_account_id
@@ -71,8 +77,8 @@ costed as (
 allocated as (
     select
         account_costs.billing_period,
-        {{ vendor_source('account_costs.vendor') }} as source,
-        account_costs.payer_account_id as account,
+        payers.source,
+        payers.account,
         account_costs.currency,
         sum(account_costs.amount) as amount
     from account_costs
@@ -81,6 +87,9 @@ allocated as (
         and account_costs.payer_account_id = payer_views.payer_account_id
         and account_costs.vendor = payer_views.vendor
         and account_costs.cost_view = payer_views.cost_view
+    inner join payers
+        on account_costs.billing_period = payers.billing_period
+        and account_costs.payer_account_id = payers.payer_account_id
     group by all
 ),
 

@@ -12,6 +12,10 @@ charges as (
     where not is_vendor_edge
 ),
 
+payers as (
+    select * from {{ ref('int_allocation__payers_billed') }}
+),
+
 keys_rated as (
     select keys.*
     from {{ ref('int_rating__keys_rated') }} as keys
@@ -36,19 +40,22 @@ rounding_lines as (
 
 placed_keys as (
     select
-        service_period as billing_period,
+        keys_rated.service_period as billing_period,
         case
-            when payer_account_id is null then 'subscriptions'
-            else {{ vendor_source("split_part(charge_key, '/', 1)") }}
+            when keys_rated.payer_account_id is null then 'subscriptions'
+            else coalesce(payers.source, 'no bill')
         end as source,
-        coalesce(payer_account_id, seller_id) as account,
-        agreement_id,
-        charge_key,
-        currency,
-        exact_amount,
-        resold_amount,
-        amount
+        coalesce(payers.account, keys_rated.payer_account_id, keys_rated.seller_id) as account,
+        keys_rated.agreement_id,
+        keys_rated.charge_key,
+        keys_rated.currency,
+        keys_rated.exact_amount,
+        keys_rated.resold_amount,
+        keys_rated.amount
     from keys_rated
+    left join payers
+        on keys_rated.service_period = payers.billing_period
+        and keys_rated.payer_account_id = payers.payer_account_id
 ),
 
 placed_lines as (

@@ -1,10 +1,14 @@
--- From the costs of accounts to what end customers are charged, per payer and currency: what leaves the chain on the
+-- From the costs of accounts to what end customers are charged, per delivering account and currency: what leaves the chain on the
 -- way (unassigned, own use, tax not resold, no agreement, no rate) and what joins it (margins, conversions). `part`
 -- null is the hop's amount, else one explanation of its difference.
 with
 
 costs as (
     select * from {{ ref('int_rating__costs_assigned') }}
+),
+
+payers as (
+    select * from {{ ref('int_allocation__payers_billed') }}
 ),
 
 payer_views as (
@@ -116,14 +120,17 @@ parts as (
 
 hops as (
     select
-        billing_period,
-        {{ vendor_source('vendor') }} as source,
-        payer_account_id as account,
-        currency,
+        parts.billing_period,
+        coalesce(payers.source, 'no bill') as source,
+        coalesce(payers.account, parts.payer_account_id) as account,
+        parts.currency,
         'rated' as hop,
-        part,
-        {{ vendor_amount('sum(amount)') }} as amount
+        parts.part,
+        {{ vendor_amount('sum(parts.amount)') }} as amount
     from parts
+    left join payers
+        on parts.billing_period = payers.billing_period
+        and parts.payer_account_id = payers.payer_account_id
     group by all
 )
 

@@ -1,0 +1,11 @@
+-- Fails when a payer's month comes from two deliveries (two exports, two feeds) or is two vendors': its cost would count
+-- twice. End one of the exports, or take its files out of the inbox and run `meterhouse rebuild`.
+{{ config(meta={'dagster': {'ref': {'name': 'fct_account_costs'}}}) }}
+
+select
+    billing_period,
+    payer_account_id,
+    delivery_count,
+    vendor_count
+from {{ ref('int_allocation__payers_billed') }}
+where delivery_count > 1 or vendor_count > 1
