@@ -21,7 +21,7 @@ import pytest
 from ingestion.contracts import load_contract
 from ingestion.deliveries import Found, Refused, Rows, Terms
 from ingestion.sources import aws_cur
-from ingestion.sources.aws_cur_columns import squashed
+from ingestion.sources.bill_columns import squashed
 from ingestion.storage import Storage, open_storage
 
 PAYER = "000123456789"

@@ -27,7 +27,7 @@ from aws_cur_inbox import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion.sources.aws_cur_columns import canonical, plan, squashed
+from ingestion.sources.bill_columns import canonical, plan, squashed
 
 
 def test_every_spelling_of_a_column_is_the_same_column(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ingestion.deliveries import File
 from ingestion.lake import Lake
 from ingestion.landing import land
-from ingestion.sources.aws_cur_manifests import parse
+from ingestion.sources.bill_manifests import parse
 from ingestion.storage import open_storage
 
 ONE = {"daily-1.csv.gz": gz(csv_bytes([line()]))}

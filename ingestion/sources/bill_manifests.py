@@ -1,4 +1,4 @@
-"""AWS CUR, manifests: what a producer's manifest says was delivered, and whether the inbox holds it.
+"""AWS manifests: what a producer's manifest says was delivered, and whether the inbox holds it.
 
 Legacy CUR: `<report>/<YYYYMMDD-YYYYMMDD>/<report>-Manifest.json` points to the current assembly, each assembly's folder
 has a copy of its own. CUR 2.0: `<export>/metadata/BILLING_PERIOD=YYYY-MM/<export>-Manifest.json`, and one below it per

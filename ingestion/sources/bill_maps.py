@@ -1,6 +1,6 @@
-"""AWS CUR, map columns: attributes, tags and discounts as JSON objects of non-empty texts.
+"""Vendors' bills, map columns: attributes, tags and discounts as JSON objects of non-empty texts.
 
-Stands between `aws_cur_columns.py`, which says which delivered columns go into which map, and the lake, where a map
+Stands between `bill_columns.py`, which says which delivered columns go into which map, and the lake, where a map
 is text. Keys are sorted, so neither the order of columns nor the producer's spelling of the JSON shows. Work is done
 once per distinct combination: 50,000 real lines with 60 product columns hold 178 of them.
 """

@@ -1,4 +1,4 @@
-"""AWS CUR, zipped files: the one CSV inside, streamed by place and never by its name, for the CSV reader to open.
+"""Vendors' bills, zipped files: the one CSV inside, streamed by place, never by its name, for the CSV reader to open.
 
 An archive is only a compression here: one member, not encrypted, and no larger than a bill can be.
 """

@@ -1,4 +1,4 @@
-"""AWS CUR, Parquet files: batches of text under the delivered names, as the CSV reader gives them.
+"""Vendors' bills, Parquet files: batches of text under the delivered names, as the CSV reader gives them.
 
 Legacy CUR writes doubles and `timestamp[ms, UTC]`, CUR 2.0 also maps. A double becomes its shortest text (0.1, not
 0.1000000000000000055), a map a JSON object. Read in batches of rows, so memory follows the row group, not the file.
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingestion.deliveries import Refused, delivered_name
-from ingestion.sources.aws_cur_maps import escaped
+from ingestion.sources.bill_maps import escaped
 
 BATCH_ROWS = 50_000
 MAGIC = b"PAR1"

@@ -1,4 +1,4 @@
-"""AWS CUR, columns: any delivered header -> the contract's columns, still as text.
+"""Vendors' bills, columns: any delivered header -> the contract's columns, still as text.
 
 Stands between the readers, which yield text under delivered names, and `cast`, which makes types of it. Three spellings
 meet here: `lineItem/UnblendedCost` (legacy CSV), `line_item_unblended_cost` (CUR 2.0 and legacy Parquet) and whatever
@@ -17,7 +17,7 @@ import polars as pl
 
 from ingestion.contracts import Contract
 from ingestion.deliveries import Refused
-from ingestion.sources.aws_cur_maps import collect, from_json, merged, per_distinct
+from ingestion.sources.bill_maps import collect, from_json, merged, per_distinct
 
 LEGACY_NAME = re.compile(r"^([a-z][A-Za-z]*)/([A-Za-z][A-Za-z0-9]*)$")
 PLACES = 18  # decimal places of a vendor amount in the lake
