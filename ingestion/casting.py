@@ -163,7 +163,7 @@ def each_once(texts: pl.Series, outcome_of: Callable[[pl.Series], Cast]) -> Cast
     return Cast(outcome.values.gather(places), None if outcome.why is None else outcome.why.gather(places))
 
 
-def _timestamps(text: pl.Series, naive_is_utc: bool) -> Cast:
+def _timestamps(text: pl.Series, naive_is_utc: bool, asks_iso: bool) -> Cast:
     zone = f"{ZONE}?$" if naive_is_utc else f"{ZONE}$"
     regular = text.set(~text.str.contains(INSTANT + zone).fill_null(True), None).str.replace(" ", "T", literal=True)
     utc = regular.str.contains(r"(Z|[+-]00:00)$").fill_null(False)
@@ -176,7 +176,10 @@ def _timestamps(text: pl.Series, naive_is_utc: bool) -> Cast:
         )
         values = values.zip_with(~offset, shifted.dt.replace_time_zone(None))
     values = values.set((values < datetime(1, 1, 1)).fill_null(False), None)  # year 0, as for dates
-    return Cast(values, _reasons(values.is_null() & text.is_not_null(), "bad_timestamp"))
+    why = _reasons(values.is_null() & text.is_not_null(), "bad_timestamp")
+    if why is not None and asks_iso:
+        why = why.set(why.is_not_null() & regular.is_null(), "no_iso_8601_instant")
+    return Cast(values, why)
 
 
 def _booleans(text: pl.Series) -> Cast:
@@ -200,8 +203,11 @@ def _texts(text: pl.Series, properties: Mapping[str, Any]) -> Cast:
     return Cast(text.set(bad, None) if bad.any() else text, _reasons(bad, reason))
 
 
-def cast_column(text: pl.Series, column: Column, naive_is_utc: bool) -> Cast:
-    """One text column under the rules of its contract column. Nulls stay null and are judged by the caller."""
+def cast_column(text: pl.Series, column: Column, naive_is_utc: bool, asks_iso: bool = False) -> Cast:
+    """One text column under the rules of its contract column. Nulls stay null and are judged by the caller.
+
+    `asks_iso`: a text that has not the shape of an ISO 8601 instant gets that as its reason.
+    """
     type_ = physical_type(column.type)
     if isinstance(type_, pl.Decimal):
         return each_once(text, lambda texts: _decimals(texts, type_.precision, type_.scale))
@@ -210,7 +216,7 @@ def cast_column(text: pl.Series, column: Column, naive_is_utc: bool) -> Cast:
     if column.type == "date":
         return _dates(text)
     if column.type == "timestamp":
-        return each_once(text, lambda texts: _timestamps(texts, naive_is_utc))
+        return each_once(text, lambda texts: _timestamps(texts, naive_is_utc, asks_iso))
     if column.type == "boolean":
         return _booleans(text)
     return _texts(text, column.properties)

@@ -73,6 +73,11 @@ class Contract:
         """Whether a timestamp without a zone is UTC; otherwise it has no meaning."""
         return self.properties.get("naiveTimestamps") == "UTC"
 
+    @property
+    def asks_iso(self) -> bool:
+        """Whether what is no ISO 8601 instant is told so: dates of other spellings are to be expected here."""
+        return self.properties.get("instants") == "ISO 8601"
+
     def schema(self) -> dict[str, pl.DataType]:
         """Polars types of a cast frame: the contract's columns, then source_file and source_row."""
         types = {column.name: physical_type(column.type) for column in self.columns}
@@ -143,7 +148,7 @@ def cast(frame: pl.DataFrame, contract: Contract, key: str = "the file") -> tupl
         text = frame[column.name]
         if (empty := text == "").any():
             text = text.set(empty, None)
-        outcome = cast_column(text, column, contract.naive_is_utc)
+        outcome = cast_column(text, column, contract.naive_is_utc, contract.asks_iso)
         values[column.name], why = outcome.values, outcome.why
         if why is not None and (kept := _kept_without(frame, column, contract)) is not None:
             spilled[column.name] = text.set(why.is_null() | ~kept, None)

@@ -185,6 +185,15 @@ def test_what_is_no_instant_is_quarantined(text: str) -> None:
     assert outcomes([text], "timestamp", naive=True) == ["bad_timestamp"]
 
 
+def test_a_contract_may_say_that_iso_8601_is_asked_for() -> None:
+    """Fails when one country's date is guessed, or quarantined without saying what is asked for (fault 24)."""
+    texts = ["4/1/25", "2026-01-01", "2026-02-30T00:00:00Z", "2023-02-01T30:00:00Z", "2026-01-01T00:00:00Z", None]
+    asking = contract(column("x", "timestamp"), naiveTimestamps="UTC", instants="ISO 8601")
+    good, rejected = cast(frame(x=texts), asking)
+    assert good["x"].to_list() == [datetime(2026, 1, 1), None]
+    assert rejected["reason"].to_list() == ["no_iso_8601_instant"] * 2 + ["bad_timestamp"] * 2
+
+
 def test_a_timestamp_is_cut_at_the_microsecond() -> None:
     """Fails when nanoseconds, which agents write, are rounded up into the next month or refused."""
     texts = ["2026-01-31T23:59:59.999999999Z"]
