@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from ingestion.contracts import Contract
+from ingestion.contracts import Column, Contract
 from ingestion.deliveries import Refused
 from ingestion.sources.bill_maps import collect, from_json, merged, per_distinct
 
@@ -61,6 +61,26 @@ def _add(keys: dict[str, str], key: str, delivered: str) -> None:
     keys[delivered if key in keys else key] = delivered
 
 
+def _both(one: str, two: str, column: str, file: str, what: str) -> Refused:
+    return Refused(
+        f"{file}: columns {one!r} and {two!r} are both {column} ({what}). Ask the producer for a file that has the "
+        "column once."
+    )
+
+
+def _maps(header: Sequence[str], columns: Sequence[Column], file: str, what: str) -> dict[str, str]:
+    """Map column -> delivered column that holds the map: by its own name, or an alias in any case and punctuation."""
+    exact = {column.name: column.name for column in columns}
+    loose = {squashed(alias): column.name for column in columns for alias in column.aliases}
+    maps: dict[str, str] = {}
+    for name in header:
+        if column := exact.get(name) or loose.get(squashed(name)):
+            if column in maps:
+                raise _both(maps[column], name, column, file, what)
+            maps[column] = name
+    return maps
+
+
 def plan(header: Sequence[str], contract: Contract, file: str) -> Plan:
     """Decides by name alone where each delivered column goes; raises Refused on doubled or missing columns."""
     what = f"contract {contract.id} {contract.version}"
@@ -70,12 +90,8 @@ def plan(header: Sequence[str], contract: Contract, file: str) -> Plan:
             f"{file}: column {doubled[0]!r} stands twice in the header ({what}). Ask the producer for a file whose "
             "columns have names of their own."
         )
-    prefixes = {
-        prefix: column.name
-        for column in contract.columns
-        for prefix in column.properties.get("collects", [])
-        if prefix != "*"
-    }
+    map_columns = [c for c in contract.columns if "collects" in c.properties and c.properties["collects"] != ["*"]]
+    prefixes = {prefix: column.name for column in map_columns for prefix in column.properties["collects"]}
     typed_columns = [column for column in contract.columns if "collects" not in column.properties]
     exact = {name: column.name for column in typed_columns for name in (column.name, *column.aliases)}
     loose = {squashed(name): column for name, column in exact.items()}
@@ -88,9 +104,9 @@ def plan(header: Sequence[str], contract: Contract, file: str) -> Plan:
     typed: dict[str, list[str]] = {}
     collected: dict[str, dict[str, str]] = {}
     extra: dict[str, str] = {}
-    maps = {name: name for name in header if name in prefixes.values()}
+    maps = _maps(header, map_columns, file, what)
     for name in header:
-        if name in maps:
+        if name in maps.values():
             continue
         column = exact.get(name) or loose.get(squashed(name))
         if column:
@@ -104,10 +120,7 @@ def plan(header: Sequence[str], contract: Contract, file: str) -> Plan:
         names.sort(key=lambda name: rank[squashed(name)])
         for one, two in pairwise(names):
             if squashed(one) == squashed(two):
-                raise Refused(
-                    f"{file}: columns {one!r} and {two!r} are both {column} ({what}). Ask the producer for a file "
-                    "that has the column once."
-                )
+                raise _both(one, two, column, file, what)
         for name in names[1:]:  # the less preferred alias may say something else: it stays visible
             prefix = next((prefix for prefix in prefixes if name.startswith(prefix)), None)
             keys = collected.setdefault(prefixes[prefix], {}) if prefix else extra
