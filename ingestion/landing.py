@@ -123,8 +123,11 @@ class _Landing:
             self._observe(_instead(found, "rejected", f"{error}; deliver it under another name"))
             return None
         contract = load_contract(f"{found.feed}.{found.table}")
+        # A file may hold the rows of several months and be delivered for each of them.
+        by_month = contract.properties.get("fileOfSeveralMonths", False)
+        whose = f"{found.account}/{found.period}" if by_month else found.account
         delivery = Delivery(
-            delivery_id=delivery_id(found.feed, found.account, (file.sha256 for file in files)),
+            delivery_id=delivery_id(found.feed, whose, (file.sha256 for file in files)),
             account=found.account,
             period=found.period,
             name=found.name,
