@@ -120,7 +120,7 @@ def _landed(
     reports |= {feed: land(feed, inbox, lake) for feed in ("catalog", "cloudevents", "edge", "wso2")}
     for period in sorted({*wanted, *(period for period in states if period < wanted[-1])}):
         tell(f"landing bills of {period}")
-        reports[f"aws_cur {period}"] = land("aws_cur", inbox, lake, period)
+        reports |= {f"{feed} {period}": land(feed, inbox, lake, period) for feed in ("aws_cur", "focus")}
     return reports
 
 

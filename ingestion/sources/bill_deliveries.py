@@ -36,7 +36,7 @@ class Seen:
     """A delivery before its account and rank are known."""
 
     folder: str  # below the feed's
-    root: str  # folder of the report or export; the folder itself where there is none
+    root: str  # folder of the report or export, below the feed's; the folder itself where there is none
     report: str
     period: str | None
     order: str  # sorts within a report: pointed to, written at, id
@@ -68,7 +68,7 @@ def _announced(folder: str, manifests: Iterable[Manifest], files: Mapping[str, F
                 problem = "the manifest lists no file"
             yield Seen(
                 folder=folder,
-                root=manifest.root,
+                root=manifest.root.partition("/")[2],
                 report=manifest.report,
                 period=manifest.period,
                 order=f"{int(manifest.points)}/{manifest.written_at}/{manifest.assembly}",

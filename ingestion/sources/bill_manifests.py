@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from ingestion.deliveries import File
 
@@ -77,16 +78,16 @@ def _listed(node: object) -> Iterator[tuple[str, int | None]]:
     elif isinstance(node, dict):
         path = next((node[name] for name in PATH_NAMES if isinstance(node.get(name), str)), None)
         if path is not None:
-            yield path, _size(node)
+            yield path, size_of(node)
             return
         for name, value in node.items():
             if DATA_FILE.search(name):
-                yield name, _size(value)
+                yield name, size_of(value)
             else:
                 yield from _listed(value)
 
 
-def _size(node: object) -> int | None:
+def size_of(node: object) -> int | None:
     if isinstance(node, dict):
         node = next((node[name] for name in SIZE_NAMES if name in node), None)
     if isinstance(node, str) and re.fullmatch(r"[0-9]{1,18}", node):
@@ -96,20 +97,31 @@ def _size(node: object) -> int | None:
     return node if isinstance(node, int) and not isinstance(node, bool) else None
 
 
-def parse(file: File, payload: bytes) -> Manifest:
-    """The manifest; raises ValueError saying what is wrong with it."""
+def document_of(payload: bytes) -> Any:
+    """The manifest's JSON; raises ValueError where it is none."""
     try:
         document = json.loads(payload)
         json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair is no name of anything
     except (RecursionError, ValueError) as error:
         raise ValueError("the manifest is no JSON: it is cut, or still being written") from error
+    return document
+
+
+def month_folder(folders: Sequence[str]) -> int | None:
+    """Place of the folder that names the month, as AWS and Azure write it; None where none does."""
+    months = (i for i, part in enumerate(folders) if LEGACY_PERIOD.fullmatch(part) or EXPORT_PERIOD.fullmatch(part))
+    return next(months, None)
+
+
+def parse(file: File, payload: bytes) -> Manifest:
+    """The manifest; raises ValueError saying what is wrong with it."""
+    document = document_of(payload)
     if not isinstance(document, dict) or not {"reportKeys", "dataFiles"} & document.keys():
         raise ValueError("the manifest has neither reportKeys nor dataFiles: no manifest of a cost report")
     listed = tuple(_listed(document.get("reportKeys") or document.get("dataFiles") or []))
 
     *folders, name = file.key.split("/")
-    periods = (i for i, part in enumerate(folders) if LEGACY_PERIOD.fullmatch(part) or EXPORT_PERIOD.fullmatch(part))
-    at = next(periods, None)
+    at = month_folder(folders)
     depth = len(folders) if at is None else at
     root = folders[: depth - 1] if depth and folders[depth - 1] == "metadata" else folders[:depth]
     billing = document.get("billingPeriod")

@@ -106,20 +106,20 @@ def test_a_file_that_its_reader_stumbles_over_is_refused_alone(
 def test_what_no_feed_reads_is_told_by_folder_until_it_is_gone(inbox: Path, tmp_path: Path) -> None:
     """Fault 10. Fails when a delivery put where nobody looks, of another vendor say, is passed over without a word."""
     a_world(inbox)
-    for key in ("focus/aws/2026-01.csv", "focus/aws/2026-02.csv", "usage/other/a.json", "api/a.json", "README.txt"):
+    for key in ("azure/ea/2026-01.csv", "azure/ea/2026-02.csv", "usage/other/a.json", "api/a.json", "README.txt"):
         put(inbox / key, b"x")
-    for key in (".git/config", "focus/.hidden", "lake/cache/1.json"):
+    for key in (".git/config", "azure/.hidden", "lake/cache/1.json"):
         put(inbox / key, b"x")
     lake = Lake(open_storage(inbox / "lake"))
     report = tell_unread(open_storage(inbox), lake)
     assert (report.found, report.rejected, report.landed) == (4, 4, 0)
-    assert "inbox/focus/aws: rejected: focus/aws/2026-01.csv: no feed reads this folder (2 files)" in report.messages[2]
-    assert "there are api/wso2/, aws_cur/, catalog/, edge/, usage/cloudevents/" in report.messages[2]
+    assert "inbox/azure/ea: rejected: azure/ea/2026-01.csv: no feed reads this folder (2 files)" in report.messages[2]
+    assert "there are api/wso2/, aws_cur/, catalog/, edge/, focus/, usage/cloudevents/" in report.messages[2]
     told = [(row["source"], row["uri"], row["status"]) for row in lake.deliveries() if row["source"] == "inbox"]
     assert sorted(uri for _, uri, _ in told) == [
-        *("README.txt", "api/a.json", "focus/aws/2026-01.csv", "focus/aws/2026-02.csv", "usage/other/a.json")
+        *("README.txt", "api/a.json", "azure/ea/2026-01.csv", "azure/ea/2026-02.csv", "usage/other/a.json")
     ]
-    for folder in ("focus", "usage"):
+    for folder in ("azure", "usage"):
         shutil.rmtree(inbox / folder)
     assert tell_unread(open_storage(inbox), lake).rejected == 2
 

@@ -92,7 +92,9 @@ def test_every_step_that_opens_the_warehouse_is_in_its_pool(loaded_home: Path) -
     outside = set()
     for job in ("whole_month", "forecast"):
         for node in defs().resolve_job_def(job).all_node_defs:
-            if node.name not in {"aws_cur", "cloudevents", "edge", "wso2", "catalog"} and node.pools != {"warehouse"}:
+            if node.name not in {"aws_cur", "cloudevents", "edge", "focus", "wso2", "catalog"} and node.pools != {
+                "warehouse"
+            }:
                 outside.add(node.name)
     assert not outside
 
@@ -126,4 +128,4 @@ def test_money_checks_block(loaded_home: Path) -> None:
     advisory = {key.name for key in graph.asset_check_keys if not graph.get_check_spec(key).blocking}
     assert advisory == warnings | {"month_looks_sane", "few_rows_are_quarantined"}
     feeds = {key.asset_key.to_user_string() for key in graph.asset_check_keys if key.name == "control_totals_reconcile"}
-    assert feeds == {"aws_cur", "cloudevents", "edge", "wso2", "catalog"}
+    assert feeds == {"aws_cur", "cloudevents", "edge", "focus", "wso2", "catalog"}

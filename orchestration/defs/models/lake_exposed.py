@@ -44,7 +44,7 @@ def lake_reference() -> dg.MaterializeResult:
 
 @dg.asset(
     key=LAKE_MONTH,
-    deps=["aws_cur", "cloudevents", "edge", "wso2", LAKE_REFERENCE],
+    deps=["aws_cur", "cloudevents", "edge", "focus", "wso2", LAKE_REFERENCE],
     partitions_def=MONTHS,
     backfill_policy=ONE_RUN_A_MONTH,
     group_name="lake",

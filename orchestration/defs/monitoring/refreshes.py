@@ -7,6 +7,7 @@ import dagster as dg
 from orchestration.defs.inbound.aws_cur import aws_cur
 from orchestration.defs.inbound.cloudevents import cloudevents
 from orchestration.defs.inbound.edge import edge
+from orchestration.defs.inbound.focus import focus
 from orchestration.defs.inbound.wso2 import wso2
 from orchestration.defs.invoicing.asked_gates import asked_gates
 from orchestration.defs.invoicing.draft_invoices import invoices
@@ -25,6 +26,7 @@ monthly = dg.AssetSelection.assets(
     aws_cur,
     cloudevents,
     edge,
+    focus,
     wso2,
     lake_month,
     monthly_models,
