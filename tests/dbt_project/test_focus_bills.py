@@ -1,4 +1,4 @@
-"""FOCUS bills in account costs: the worked example of money.md section 4 told in FOCUS's words, beside AWS's own report."""
+"""FOCUS bills in account costs: the worked example of money.md section 4 in FOCUS's words, beside AWS's own report."""
 
 from __future__ import annotations
 
