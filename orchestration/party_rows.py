@@ -67,10 +67,16 @@ select * from reached
 """
 OWN_ACCOUNTS = """
 create table own_accounts as
-select distinct scope.billing_period, scope.vendor, owners.resource_id as account_id, owners.valid_from, owners.valid_to
+select distinct
+    scope.billing_period, scope.vendor, owners.resource_id as account_id, owners.valid_from, owners.valid_to,
+    case owners.resource_kind
+        when 'azure_subscription' then 'azure'
+        when 'gcp_project' then 'gcp'
+        else regexp_replace(owners.resource_kind, '_account$', '')
+    end as account_vendor
 from all_dim_resource_owner as owners
 join scope on owners.party_id = scope.party_id
-where owners.resource_kind in ('aws_account', 'azure_subscription', 'gcp_project')
+where owners.resource_kind in ('azure_subscription', 'gcp_project') or ends_with(owners.resource_kind, '_account')
 """
 
 
@@ -171,10 +177,12 @@ def selection(mart: Exported, party: str) -> str:
         )
 
     def own(account: str, day: str) -> str:
+        # Two vendors may use one id: where a mart says whose the account is, its owner is that of the vendor's account.
+        same = f"and scope.account_vendor = {vendor}" if "vendor" in rule else ""
         return (
             f"exists (select 1 from own_accounts as scope where scope.account_id = mart.{_name(account)} {month}"
             f" and scope.vendor = case when {vendor} in (select vendor from scope) then {vendor} else '' end"
-            f" and {day} >= scope.valid_from and {day} < scope.valid_to)"
+            f" and {day} >= scope.valid_from and {day} < scope.valid_to {same})"
         )
 
     conditions: list[str] = []

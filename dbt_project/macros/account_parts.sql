@@ -24,6 +24,11 @@
     )
 {%- endmacro %}
 
+{#- Whether a kind of resource_owners names accounts of a vendor (account_resource_kind). -#}
+{% macro is_account_kind(kind) -%}
+    ({{ kind }} in ('azure_subscription', 'gcp_project') or right({{ kind }}, 8) = '_account')
+{%- endmacro %}
+
 {#- The kinds of resource_owners that name usage inside accounts. -#}
 {% macro tag_kinds() -%}
     ('aws_tag', 'aws_cost_category')

@@ -27,14 +27,14 @@ owned as (
         case resource_kind
             when 'azure_subscription' then 'azure'
             when 'gcp_project' then 'gcp'
-            else replace(resource_kind, '_account', '')
+            else left(resource_kind, length(resource_kind) - 8)
         end as vendor,
         resource_id as account_id,
         party_id,
         valid_from,
         valid_to
     from resource_owners
-    where resource_kind in ('azure_subscription', 'gcp_project') or right(resource_kind, 8) = '_account'
+    where {{ is_account_kind('resource_kind') }}
     qualify row_number() over (partition by resource_kind, resource_id order by valid_from desc, valid_to desc, party_id) = 1
 ),
 

@@ -19,6 +19,10 @@ owners_moved as (
     select * from {{ ref('int_rating__owners_moved') }}
 ),
 
+payers as (
+    select * from {{ ref('int_allocation__payers_billed') }}
+),
+
 reasons as (
     select * from {{ ref('restatement_reasons') }}
 ),
@@ -52,6 +56,7 @@ touched as (
         corrections.buyer_id,
         corrections.kind_of_charge,
         corrections.payer_account_id,
+        coalesce(payers.account, corrections.payer_account_id) as delivered_account,
         corrections.account_id,
         corrections.corrects_line_id,
         corrections.takes_back,
@@ -65,6 +70,9 @@ touched as (
         and corrections.billing_period = inputs_changed.billing_period
         and corrections.service_period = inputs_changed.service_period
         and (corrections.invoice_status = 'draft') = inputs_changed.is_draft
+    left join payers
+        on corrections.service_period = payers.billing_period
+        and corrections.payer_account_id = payers.payer_account_id
 ),
 
 -- Lines that a move of ownership reaches: of cloud cost those of its account (any, where tags decide), of the rest those
@@ -95,7 +103,7 @@ reassigned as (
                 then owners_moved.resource_id = touched.account_id or owners_moved.resource_kind in {{ tag_kinds() }}
             when 'usage'
                 then touched.changes_quantity
-                    and owners_moved.resource_kind not in ('aws_account', 'azure_subscription', 'gcp_project')
+                    and not {{ is_account_kind('owners_moved.resource_kind') }}
                     and owners_moved.resource_kind not in {{ tag_kinds() }}
                     and (owners_moved.party_id = touched.buyer_id or resellers.seller_id is not null)
             when 'commitment' then owners_moved.party_id = touched.buyer_id or resellers.seller_id is not null
@@ -103,7 +111,7 @@ reassigned as (
     group by touched.item_id
 ),
 
--- Of a feed of bills the row names its payer behind the feed; samples that changed no quantity are no reason, nor is a
+-- Of a feed of bills the row names the account of its deliveries behind the feed; samples that changed no quantity are no reason, nor is a
 -- move of ownership that does not reach the line, and a void's reason is the person's.
 found as (
     select
@@ -121,7 +129,7 @@ found as (
                 reasons.reason = 'restated_bill'
                 and touched.input
                 = reasons.input || ' '
-                || coalesce(touched.payer_account_id, substring(touched.input, length(reasons.input) + 2))
+                || coalesce(touched.delivered_account, substring(touched.input, length(reasons.input) + 2))
             )
         )
     left join reassigned on touched.item_id = reassigned.item_id
