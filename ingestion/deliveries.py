@@ -34,7 +34,7 @@ class Found:
 
     feed: str
     table: str
-    account: str  # payer account, edge host; "" for the catalog
+    account: str  # payer account, folder of a FOCUS export, edge host; "" for the catalog
     period: str | None
     version: str
     name: str  # the producer's own name: report/assembly, file name, delivered_at
