@@ -46,13 +46,14 @@ class Seen:
     manifest: File | None
     problem: str = ""  # why it is incomplete
     points: bool = False
+    scope: str = ""  # as the manifest says
 
 
 def _announced(folder: str, manifests: Iterable[Manifest], files: Mapping[str, File]) -> Iterator[Seen]:
-    """Per report and month what the pointer names; without a whole one the newest whole assembly, too."""
-    groups: dict[tuple[str, str, str | None], list[Manifest]] = defaultdict(list)
+    """Per report, scope and month what the pointer names; without a whole one the newest whole assembly, too."""
+    groups: dict[tuple[str, str, str, str | None], list[Manifest]] = defaultdict(list)
     for manifest in manifests:
-        groups[manifest.root, manifest.report, manifest.period].append(manifest)
+        groups[manifest.root, manifest.report, manifest.scope, manifest.period].append(manifest)
     for group in groups.values():
         # A pointer counts more than an assembly's own copy of its manifest; then the newer, then the greater id.
         ordered = sorted(group, key=lambda one: (one.points, one.written_at, one.assembly), reverse=True)
@@ -78,6 +79,7 @@ def _announced(folder: str, manifests: Iterable[Manifest], files: Mapping[str, F
                 manifest=files[manifest.key],
                 problem=problem,
                 points=manifest.points,
+                scope=manifest.scope,
             )
             if not problem:
                 break

@@ -40,6 +40,7 @@ class Manifest:
     points: bool  # the producer's pointer to the current assembly, not an assembly's own copy
     written_at: str  # sortable instant, UTC: of the execution, else when the storage received the manifest
     listed: tuple[tuple[str, int | None], ...]  # path as the producer wrote it, size where it says one
+    scope: str = ""  # what the export covers, where its producer lets two exports of one name write to one folder
 
 
 def is_manifest(key: str) -> bool:

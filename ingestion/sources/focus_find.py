@@ -7,6 +7,7 @@ rows is `focus.py`.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 
 from ingestion.deliveries import Found
@@ -40,6 +41,7 @@ def _judged(inbox: Storage, seen: Seen) -> Found:
         version=seen.order,
         name=f"{seen.folder}/{seen.name}",
         files=seen.files,
+        details={"scope": seen.scope} if seen.scope else {},
     )
     if seen.problem:
         return replace(found, status="incomplete", reason=seen.problem)
@@ -47,7 +49,28 @@ def _judged(inbox: Storage, seen: Seen) -> Found:
     return found if has_rows else empty_month(found, seen)
 
 
+def _one_scope_a_folder(deliveries: list[Found]) -> list[Found]:
+    """Holds exports of one name and folder that cover different scopes: each would replace the other's month."""
+    scopes: dict[tuple[str, str | None], set[str]] = defaultdict(set)
+    for found in deliveries:
+        if found.status == "complete":
+            scopes[found.account, found.period].add(found.details.get("scope", ""))
+
+    def judged(found: Found) -> Found:
+        several = sorted(scopes[found.account, found.period])
+        if found.status != "complete" or len(several) == 1:
+            return found
+        named = " and ".join(map(repr, several))
+        reason = (
+            f"{len(several)} exports write to {FOLDER}{found.account}, {named}: neither may replace the other's month. "
+            "Give each export a folder of its own and run it again."
+        )
+        return replace(found, status="held", reason=reason)
+
+    return [judged(found) for found in deliveries]
+
+
 def find_deliveries(inbox: Storage, period: str | None) -> list[Found]:
     """Every delivery that may count, whole or not, ordered by account, period and version."""
     beside, seen = seen_in(inbox, FEED, period, parse, "provider")
-    return in_order([*beside, *(_judged(inbox, one) for one in seen)])
+    return in_order([*beside, *_one_scope_a_folder([_judged(inbox, one) for one in seen])])

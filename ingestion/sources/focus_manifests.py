@@ -1,7 +1,8 @@
 """FOCUS, manifests: those of AWS data exports (`bill_manifests.py`) and those of Azure's cost exports.
 
-Azure: `<export>/<YYYYMMDD-YYYYMMDD>/<run>/manifest.json` beside the files of a run, with `blobs` and `runInfo`. A run
-restates its month, so the one submitted last counts.
+Azure: `<export>/<YYYYMMDD-YYYYMMDD>/<time>/<run>/manifest.json` beside the files of a run, with `exportConfig`,
+`runInfo` and `blobs`. A run restates its month, so the one submitted last counts. `resourceId` names the export with
+its scope.
 """
 
 from __future__ import annotations
@@ -33,15 +34,16 @@ def _of_azure(file: File, document: dict[str, Any]) -> Manifest:
     root = folders[:-1] if at is None else folders[:at]
     start = STATED_START.match(str(run.get("startDate", "")))
     config = document.get("exportConfig")
-    export = config.get("exportName") if isinstance(config, dict) else None
+    config = config if isinstance(config, dict) else {}
     return Manifest(
         key=file.key,
         root="/".join(root),
-        report=str(export or root[-1]),
+        report=str(config.get("exportName") or root[-1]),
         period=f"{start[1]}-{start[2]}" if start else bill_manifests.period_in(file.key),
         assembly=str(run.get("runId") or ""),
         account="",
         points=False,  # a run says what it wrote, never which run is current
         written_at=sortable(str(run.get("submittedTime") or file.modified_at)),
         listed=tuple((blob["blobName"], size_of(blob.get("byteCount"))) for blob in blobs),
+        scope=str(config.get("resourceId") or "").lower(),
     )

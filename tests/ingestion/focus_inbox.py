@@ -91,22 +91,26 @@ def azure_run(
     export: str = "focus-cost",
     month: str = "20260101-20260131",
     at: str = "2026-02-01T00:00:00Z",
+    scope: str = "/subscriptions/1",
 ) -> Path:
     """One run of an Azure cost export; gives its folder."""
-    where = inbox / "focus" / "azure" / "exports" / export / month / run
+    below = f"exports/{export}/{month}/202602010300/{run}"
+    where = inbox / "focus" / "azure" / below
     for name, data in files.items():
         put(where / name, data, at)
     start = f"{month[:4]}-{month[4:6]}-01T00:00:00"
-    blobs = [
-        {"blobName": f"exports/{export}/{month}/{run}/{name}", "byteCount": len(data), "dataRowCount": 1}
-        for name, data in files.items()
-    ]
+    blobs = [{"blobName": f"{below}/{name}", "byteCount": len(data), "dataRowCount": 1} for name, data in files.items()]
     document = {
         "manifestVersion": "2024-04-01",
         "byteCount": sum(map(len, files.values())),
         "blobCount": len(files),
         "dataRowCount": len(files),
-        "exportConfig": {"exportName": export, "dataVersion": "1.0", "type": "FocusCost"},
+        "exportConfig": {
+            "exportName": export,
+            "resourceId": f"{scope}/providers/Microsoft.CostManagement/exports/{export}",
+            "dataVersion": "1.0",
+            "type": "FocusCost",
+        },
         "runInfo": {"executionType": "Scheduled", "submittedTime": submitted, "runId": run, "startDate": start},
         "blobs": blobs,
     }

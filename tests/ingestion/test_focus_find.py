@@ -91,6 +91,29 @@ def test_of_azures_runs_the_one_submitted_last_counts(tmp_path: Path) -> None:
     assert january[0].version.endswith("/20260202T030000.000000Z/a")
 
 
+def test_exports_of_two_scopes_in_one_folder_are_held(tmp_path: Path) -> None:
+    """Fails when the exports of two subscriptions that share name and folder replace one another (fault 3)."""
+    for number in ("1", "2"):
+        azure_run(tmp_path, ONE, f"run-{number}", f"2026-02-0{number}T03:00:00Z", scope=f"/subscriptions/{number}")
+    azure_run(tmp_path, ONE, "alone", "2026-02-01T03:00:00Z", month="20260201-20260228")
+    founds = {found.name.rsplit("/", 1)[-1]: found for found in find(tmp_path)}
+    statuses = {name: found.status for name, found in founds.items()}
+    assert statuses == {"run-1": "held", "run-2": "held", "alone": "complete"}
+    for part in ("/subscriptions/1/", "/subscriptions/2/", "focus/azure/exports/focus-cost", "a folder of its own"):
+        assert part in founds["run-1"].reason
+
+
+def test_a_month_folder_above_the_exports_name_tells_the_same(tmp_path: Path) -> None:
+    """Fails when the producer's other order of folders (month, then export) gives another month, or no export."""
+    azure_run(tmp_path / "there", ONE, "r", "2026-02-01T03:00:00Z")
+    (manifest,) = (tmp_path / "there").rglob("manifest.json")
+    turned = tmp_path / "here/focus/azure/exports/20260101-20260131/focus-cost/202602010300/r"
+    put(turned / "manifest.json", manifest.read_bytes())
+    put(turned / "part-00001.csv.gz", ONE["part-00001.csv.gz"])
+    found = the_one(tmp_path / "here")
+    assert (found.account, found.period) == ("azure/exports/focus-cost", "2026-01")
+
+
 def test_a_run_that_is_not_whole_waits_and_the_former_stands(tmp_path: Path) -> None:
     """Fails when a blob that is missing or still grows is read, or hides the whole run before it (faults 5 and 6)."""
     azure_run(tmp_path, ONE, "old", "2026-02-01T03:00:00Z")
