@@ -127,6 +127,16 @@ def test_a_run_that_is_not_whole_waits_and_the_former_stands(tmp_path: Path) -> 
     assert "part_1_0001.csv.gz is not there yet" in founds["new"].reason
 
 
+def test_a_run_on_its_way_is_told_beside_the_whole_one(tmp_path: Path) -> None:
+    """Fails when blobs of the next run count as leftovers of the former while their manifest is missing (fault 4)."""
+    azure_run(tmp_path, ONE, "old", "2026-02-01T03:00:00Z", at="2026-02-01T03:05:00Z")
+    where = azure_run(tmp_path, ONE, "new", "2026-02-01T03:00:00Z", at="2026-02-01T03:01:00Z")
+    (where / "manifest.json").unlink()
+    found = {one.status: one for one in find(tmp_path)}
+    assert found["complete"].name == "azure/focus-cost/2026-01/old"
+    assert found["incomplete"].reason == "no manifest lists these 1 files; since 2026-02-01T03:01:00+00:00"
+
+
 @given(order=st.permutations(range(6)), scans=st.sets(st.integers(0, 5)))
 @settings(max_examples=30, deadline=None)
 def test_arrival_order_does_not_decide_which_run_is_current(
