@@ -149,7 +149,7 @@ def _bills(connection: duckdb.DuckDBPyConnection, month: Month) -> Bills:
     found = _rows(
         connection,
         "select payers.source, payers.account, count(*), count(lines.invoice_id) from fct_cost_and_usage as lines"
-        " join intermediate.int_allocation__payers_billed as payers"
+        " join intermediate.int_rating__payers_delivered as payers"
         " on lines.billing_period = payers.billing_period and lines.payer_account_id = payers.payer_account_id"
         " where lines.billing_period = ? group by 1, 2",
         month.period,

@@ -36,7 +36,7 @@ create table fct_invoices (
 create table fct_cost_and_usage (
     billing_period date, payer_account_id varchar, invoice_id varchar
 );
-create table intermediate.int_allocation__payers_billed (
+create table intermediate.int_rating__payers_delivered (
     billing_period date, payer_account_id varchar, source varchar, account varchar
 );
 create table fct_reconciliation (billing_period date, unexplained decimal(38, 18));
@@ -183,7 +183,7 @@ def test_a_bill_is_final_when_invoiced_or_when_its_grace_is_over(
     marts.execute("insert into lake.deliveries values (?, ?, '2026-01-01', 'complete')", [feed, account])
     marts.execute("insert into fct_cost_and_usage values ('2026-01-01', 'p', null)")
     marts.execute(
-        "insert into intermediate.int_allocation__payers_billed values ('2026-01-01', 'p', ?, ?)", [feed, account]
+        "insert into intermediate.int_rating__payers_delivered values ('2026-01-01', 'p', ?, ?)", [feed, account]
     )
     assert not ask(marts, tmp_path, "sources", now=datetime(2026, 2, 5, 22, 59)).passed
     assert ask(marts, tmp_path, "sources", now=datetime(2026, 2, 5, 23)).passed

@@ -7,5 +7,5 @@ select
     payer_account_id,
     delivery_count,
     vendor_count
-from {{ ref('int_allocation__payers_billed') }}
+from {{ in_run(ref('int_allocation__payers_billed')) }}
 where delivery_count > 1 or vendor_count > 1

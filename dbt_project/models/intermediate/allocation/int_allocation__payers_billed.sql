@@ -1,4 +1,5 @@
--- Payers of each month's bills: which vendor's they are, and the feed and account of the inbox that delivers them.
+-- Payers of each month's bills and whose they are. Reads nothing of the deliveries themselves, so that what is made of it
+-- stands while only other feeds deliver.
 with
 
 totals as (
@@ -9,24 +10,20 @@ providers as (
     select * from {{ ref('focus_providers') }}
 ),
 
-deliveries as (
-    select distinct source, delivery_id, account from {{ source('lake', 'delivery_totals') }}
+named as (
+    select totals.*, {{ focus_vendor('providers', 'totals.provider_name') }} as vendor
+    from totals
+    left join providers on totals.provider_name = providers.provider_name
 ),
 
 billed as (
     select
-        totals.billing_period,
-        totals.payer_account_id,
-        min(totals.source) as source,
-        min(coalesce(deliveries.account, totals.payer_account_id)) as account,
-        min({{ focus_vendor('providers', 'totals.provider_name') }}) as vendor,
-        count(distinct totals.delivery_id) as delivery_count,
-        count(distinct {{ focus_vendor('providers', 'totals.provider_name') }}) as vendor_count
-    from totals
-    left join deliveries
-        on totals.source = deliveries.source
-        and totals.delivery_id = deliveries.delivery_id
-    left join providers on totals.provider_name = providers.provider_name
+        billing_period,
+        payer_account_id,
+        min(vendor) as vendor,
+        count(distinct delivery_id) as delivery_count,
+        count(distinct vendor) as vendor_count
+    from named
     group by all
 )
 

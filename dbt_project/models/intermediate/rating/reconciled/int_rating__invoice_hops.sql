@@ -13,7 +13,7 @@ charges as (
 ),
 
 payers as (
-    select * from {{ ref('int_allocation__payers_billed') }}
+    select * from {{ ref('int_rating__payers_delivered') }}
 ),
 
 keys_rated as (

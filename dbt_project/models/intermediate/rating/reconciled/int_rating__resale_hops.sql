@@ -8,7 +8,7 @@ costs as (
 ),
 
 payers as (
-    select * from {{ ref('int_allocation__payers_billed') }}
+    select * from {{ ref('int_rating__payers_delivered') }}
 ),
 
 payer_views as (

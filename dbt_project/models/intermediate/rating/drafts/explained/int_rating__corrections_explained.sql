@@ -20,7 +20,7 @@ owners_moved as (
 ),
 
 payers as (
-    select * from {{ ref('int_allocation__payers_billed') }}
+    select * from {{ ref('int_rating__payers_delivered') }}
 ),
 
 reasons as (
