@@ -1,5 +1,6 @@
 -- Fails when a payer's month comes from two deliveries (two exports, two feeds) or is two vendors': its cost would count
 -- twice. End one of the exports, or take its files out of the inbox and run `meterhouse rebuild`.
+-- depends_on: {{ ref('fct_account_costs') }} (costed first: the amounts can be seen while what follows is held)
 {{ config(meta={'dagster': {'ref': {'name': 'fct_account_costs'}}}) }}
 
 select
