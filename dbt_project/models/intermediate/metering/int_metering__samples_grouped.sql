@@ -79,10 +79,13 @@ ends_placed as (
 {%- set is_once = samples == 'each_once' %}
 {%- if is_once %}
 runs_in_conflict as (
-    select distinct days_to_meter.run_number
-    from summed_as_delivered
-    inner join days_to_meter on summed_as_delivered.day_number = days_to_meter.day_number
-    where summed_as_delivered.conflicts > 0
+    select distinct run_number from days_to_meter
+    where day_number in (select day_number from summed_as_delivered where conflicts > 0)
+),
+
+days_in_conflict as (
+    select day_number from days_to_meter
+    where run_number in (select run_number from runs_in_conflict)
 ),
 {% endif %}
 -- Imported once per use: DuckDB writes a step that is read twice to memory, here every sample there ever was.
@@ -194,6 +197,8 @@ measured_{{ samples }} as (
     from held_{{ samples }}
 ),
 
+-- Only the last value of a quarter hour is held past its end: that product is taken once a quarter hour (grouped), not once
+-- a sample. Of 5 million samples it was, with a join by runs in summed, 0.5 of 6.0 CPU-s.
 summed_{{ samples }} as (
     select
         day_number,
@@ -201,8 +206,7 @@ summed_{{ samples }} as (
         cast(sum(increase) as decimal(38, 12)) as increase,
         cast(sum({{ value_seconds('value', 'microseconds_within') }}) as decimal(38, 12)) as value_seconds,
         sum(microseconds_within) as microseconds_within,
-        cast(sum({{ value_seconds('value', 'microseconds_beyond') }}) as decimal(38, 12)) as value_seconds_beyond,
-        sum(microseconds_beyond) as microseconds_beyond,
+        max(microseconds_beyond) as microseconds_beyond,
         cast(sum(case when is_repeated then 0 else value end) as decimal(38, 12)) as total,
         max(value) as maximum,
         max_by(value, sampled_at) as last_value,
@@ -218,10 +222,8 @@ summed_{{ samples }} as (
 ),
 {% endfor %}
 summed as (
-    select summed_as_delivered.*
-    from summed_as_delivered
-    inner join days_to_meter on summed_as_delivered.day_number = days_to_meter.day_number
-    where days_to_meter.run_number not in (select run_number from runs_in_conflict)
+    select * from summed_as_delivered
+    where day_number not in (select day_number from days_in_conflict)
     union all
     select * from summed_each_once
 ),
@@ -240,7 +242,8 @@ grouped as (
         summed.increase,
         summed.value_seconds,
         cast({{ seconds_of('summed.microseconds_within') }} as decimal(38, 6)) as observed_seconds,
-        summed.value_seconds_beyond,
+        cast({{ value_seconds('summed.last_value', 'summed.microseconds_beyond') }} as decimal(38, 12))
+            as value_seconds_beyond,
         cast({{ seconds_of('summed.microseconds_beyond') }} as decimal(38, 6)) as observed_seconds_beyond,
         summed.total,
         summed.maximum,
