@@ -53,11 +53,14 @@ UNREAD_COLUMNS = {
 BORROWED_COLUMNS = {
     "billing_period": "date", "payer_account_id": "varchar", "from_account_id": "varchar", "service_name": "varchar",
     "sku_id": "varchar", "pricing_unit": "varchar", "quantity": "decimal(38,18)", "effective_cost": "decimal(38,18)",
-    "currency": "varchar", "lines_without_price": "bigint",
+    "currency": "varchar", "lines_without_price": "bigint", "vendor": "varchar",
 }  # fmt: skip
 GROUP_COLUMNS = {
     "billing_period": "date", "payer_account_id": "varchar", "currency": "varchar",
     "billed_cost": "decimal(38,18)", "effective_cost": "decimal(38,18)",
+}  # fmt: skip
+TOTAL_COLUMNS = {
+    "billing_period": "date", "payer_account_id": "varchar", "source": "varchar", "delivery_id": "varchar",
 }  # fmt: skip
 
 
@@ -144,6 +147,10 @@ class World:
             )  # fmt: skip
         return lines
 
+    def bill_totals(self) -> list[dict[str, Any]]:
+        """Where those payers come from: AWS's own reports, a delivery each."""
+        return [group | {"source": "aws_cur", "delivery_id": group["payer_account_id"]} for group in self.bill_groups()]
+
     def given_marts(self) -> list[str]:
         return ["create schema if not exists intermediate"] + [
             f"create table {name} ({', '.join(f'{column} {kind}' for column, kind in columns.items())})"
@@ -151,6 +158,7 @@ class World:
                 ("main.fct_account_costs", COST_COLUMNS),
                 ("main.fct_metered_usage", USAGE_COLUMNS),
                 ("intermediate.int_allocation__bill_grouped", GROUP_COLUMNS),
+                ("intermediate.int_allocation__bill_totaled", TOTAL_COLUMNS),
                 ("intermediate.int_metering__events_metered", EVENT_COLUMNS),
                 ("intermediate.int_metering__events_unread", UNREAD_COLUMNS),
                 ("intermediate.int_allocation__commitments_borrowed", BORROWED_COLUMNS),
@@ -163,6 +171,7 @@ class World:
                 ("main.fct_account_costs", COST_COLUMNS, self.costs),
                 ("main.fct_metered_usage", USAGE_COLUMNS, self.usage),
                 ("intermediate.int_allocation__bill_grouped", GROUP_COLUMNS, self.bill_groups()),
+                ("intermediate.int_allocation__bill_totaled", TOTAL_COLUMNS, self.bill_totals()),
                 ("intermediate.int_metering__events_metered", EVENT_COLUMNS, self.events),
             ):
                 if not rows:
