@@ -1,5 +1,5 @@
--- Payers of each month's bills and whose they are. Reads nothing of the deliveries themselves, so that what is made of it
--- stands while only other feeds deliver.
+-- Payers of each month's bills and whose they are. Of the deliveries it reads nothing: where a bill comes from is
+-- int_rating__payers_delivered.
 with
 
 totals as (
