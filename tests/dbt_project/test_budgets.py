@@ -157,6 +157,11 @@ def warehouse(scratch_warehouse, worlds, charges):
             ],
         )
         cloud, plans = charges
+        connection.execute(
+            "insert into intermediate.int_allocation__bill_totaled (billing_period, payer_account_id, provider_name)"
+            " values (?, 'payer', 'AWS')",
+            [JANUARY],
+        )
         connection.executemany(
             "insert into intermediate.int_allocation__costs_seen (billing_period, charge_date, payer_account_id,"
             " sub_account_id, service_name, sku_id, charge_category, seen_in, amount, currency)"
