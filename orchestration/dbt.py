@@ -105,6 +105,20 @@ class Translator(DagsterDbtTranslator):
     def __init__(self) -> None:
         # All tables of the lake schema are made by one step, so many dbt sources share its key.
         super().__init__(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
+        self._with_month: dict[int, set[str]] = {}  # by the manifest's id, as dagster-dbt remembers specs
+
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
+        """A model with a month reads the whole lake schema as the month's own step shows it. Where others are left
+        out of a run, those that tell of deliveries still wait for that step."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        if all(dep.asset_key != LAKE_REFERENCE for dep in spec.deps):
+            return spec
+        if id(manifest) not in self._with_month:
+            self._with_month[id(manifest)] = with_month(manifest)
+        if unique_id not in self._with_month[id(manifest)]:
+            return spec
+        others = [dep for dep in spec.deps if dep.asset_key not in (LAKE_MONTH, LAKE_REFERENCE)]
+        return spec.replace_attributes(deps=[*others, LAKE_MONTH])
 
     def get_asset_key(self, dbt_resource_props: Properties) -> dg.AssetKey:
         if dbt_resource_props["resource_type"] == "source":
