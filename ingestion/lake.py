@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -191,17 +192,11 @@ class Lake:
 
         leave_out   keys of ledger entries to take for not written
         """
-        year, month = map(int, period.split("-"))
-        following = f"{year + month // 12:04d}-{month % 12 + 1:02d}"
         inputs = []
         for contract in inbound_contracts():
-            delivers = contract.properties["delivers"]
-            if delivers == "more_rows":
-                for manifest in self._exposed(contract):
-                    months = [part.period for part in (*manifest.parts, *manifest.quarantined)]
-                    if any(touched <= following for touched in (*months, *manifest.takes_back)):
-                        inputs.append(manifest.landing_id)
-            elif delivers == "whole_period":
+            if contract.properties["delivers"] == "more_rows":
+                inputs += self.inputs_of(contract, period)
+            elif contract.properties["delivers"] == "whole_period":
                 inputs += [d.delivery_id for d in self.current(contract).values() if d.period == period]
             elif delivery := self.standing(contract.table):
                 inputs.append(delivery.delivery_id)
@@ -211,6 +206,23 @@ class Lake:
             if affects_from <= period and name.partition(":")[0] not in leave_out
         ]
         return digest(sorted(inputs))
+
+    def inputs_of(self, contract: Contract, period: str) -> list[str]:
+        """Ids of what can influence the month through one contract, sorted: landings of rows up to the month after it
+        and of what takes such rows back, current bills up to the month, every landing of a catalog table."""
+        delivers = contract.properties["delivers"]
+        if delivers == "whole_period":
+            return sorted(d.delivery_id for d in self.current(contract).values() if (d.period or "") <= period)
+        exposed = self._exposed(contract)
+        if delivers == "more_rows":
+            year, number = map(int, period.split("-"))
+            following = f"{year + number // 12:04d}-{number % 12 + 1:02d}"
+            exposed = [manifest for manifest in exposed if any(month <= following for month in manifest.months())]
+        return sorted(manifest.landing_id for manifest in exposed)
+
+    def ledger_entries(self) -> list[str]:
+        """Names of all entries of the ledger with hashes of their contents, sorted."""
+        return sorted(self._ledger_entries())
 
     def reference_hash(self) -> str:
         """Changes when what has no month does: the catalog, and events, which are checked for having come twice."""
@@ -248,6 +260,10 @@ class Lake:
     def deliveries(self) -> list[dict[str, Any]]:
         """Rows of `lake.deliveries`: one per delivered file (per delivery where it has none), whatever became of it."""
         return lake_tables.deliveries(self)
+
+    def first_delivered(self) -> date | None:
+        """First day of the first month that anything was landed for; None before that."""
+        return lake_tables.first_delivered(self)
 
     def totals(self) -> list[dict[str, Any]]:
         """Rows of `lake.delivery_totals`: one per landed delivery, month and currency."""

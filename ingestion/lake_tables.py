@@ -47,6 +47,12 @@ def deliveries(lake: Lake) -> list[dict[str, Any]]:
     return rows + list(_observed(lake))
 
 
+def first_delivered(lake: Lake) -> date | None:
+    """Of what landed, whether it counts still or not."""
+    landed = (row["billing_period"] for row in deliveries(lake) if row["status"] in ("complete", "superseded"))
+    return min((month for month in landed if month), default=None)
+
+
 def _file_rows(
     manifest: Manifest, delivery: Delivery, status: str, superseded_by: str | None, version: str
 ) -> Iterator[dict[str, Any]]:

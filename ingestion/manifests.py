@@ -97,6 +97,10 @@ class Manifest:
         suffix = {"landed": "", "rejected": ".rejected", "repeated": f".repeated-{self._newness()}"}[self.status]
         return f"manifests/{self.feed}/{self.landing_id}{suffix}.json"
 
+    def months(self) -> list[str]:
+        """Months that it has rows of, rejected ones too, and earlier ones whose events it voids."""
+        return [part.period for part in (*self.parts, *self.quarantined)] + self.takes_back
+
     def _newness(self) -> str:
         return digest(f"{delivery.version}|{delivery.revision}" for delivery in self.deliveries)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -174,32 +174,30 @@ def _ended(settings: Settings, words: Sequence[str], name: str) -> dbt_runner.En
 
 
 def built(
-    context: dg.AssetExecutionContext, settings: Settings, words: Sequence[str], stands: bool = False
-) -> Iterator[Any]:
-    """Builds what Dagster selected of a `@dbt_assets`; then yields its materialisations and check results.
+    context: dg.AssetExecutionContext, settings: Settings, words: Sequence[str], left: Collection[str] | None = None
+) -> Generator[Any, None, list[str]]:
+    """Builds what Dagster selected of a `@dbt_assets`; then yields its materialisations and check results, and returns
+    unique ids of the tests that warned.
 
-    stands   what has a month has its views and its tables' columns from this code (`period_state.relations_stand`):
-             where Dagster selected all, views are left as they are, and no table is asked for its columns
+    left    unique ids of models and tests that are left as they are, where what has a month has its views and its
+            tables' columns from this code (`period_state.relations_stand`): no view is made then, and no table asked
+            for its columns; None where it has not, or somebody selected assets
 
     Raises DbtFailed at the end where a model or a blocking test failed; what stands behind it was not built.
     """
     manifest, translator, dbt_project = get_manifest_and_translator_from_dbt_assets([context.assets_def])
-    tags = context.op.tags
-    selection, indirect = get_subset_selection_for_context(
-        context=context,
-        manifest=manifest,
-        select=tags.get(DAGSTER_DBT_SELECT_METADATA_KEY),
-        exclude=tags.get(DAGSTER_DBT_EXCLUDE_METADATA_KEY),
-        selector=None,
-        dagster_dbt_translator=translator,
-        current_dbt_indirect_selection_env=None,
-    )
-    if stands := stands and not context.is_subset:
-        selection, words = ["--select", *OF_EACH_MONTH], [*words, "--vars", json.dumps({"columns_stand": True})]
-    chosen = [*selection, *(["--indirect-selection", indirect] if indirect else [])]
+    if left is None:
+        chosen, views = _selected(context, manifest, translator), StandingViews(manifest["parent_map"], ())
+    else:
+        words = [*words, "--vars", json.dumps({"columns_stand": True})]
+        seen = monthly_views(manifest)
+        views = StandingViews(manifest["parent_map"], seen - set(left))
+        chosen = ["--select", *OF_EACH_MONTH]
+        if names := [node.split(".")[2] for node in sorted(set(left) - seen)]:
+            # Tests by themselves: with a model that is left out would go those that read another as well.
+            chosen += ["--exclude", *names, "--indirect-selection", "empty"]
     name = f"{context.op.name}-{context.run_id[:7]}"
     ended = _ended(settings, ["build", "--exclude-resource-type", "unit_test", *words, *chosen], name)
-    views = StandingViews(manifest["parent_map"], monthly_views(manifest) if stands else ())
 
     def shown(found: Iterable[str]) -> Iterator[dg.MaterializeResult]:
         return (dg.MaterializeResult(translator.get_asset_key(manifest["nodes"][view])) for view in found)
@@ -211,6 +209,24 @@ def built(
         yield from message.to_default_asset_events(manifest, translator, context, None, dbt_project)
     ended.raise_on_failure()
     yield from shown(views.left())
+    return [outcome.node.unique_id for outcome in ended.outcomes() if outcome.status == "warn"]
+
+
+def _selected(
+    context: dg.AssetExecutionContext, manifest: Mapping[str, Any], translator: DagsterDbtTranslator
+) -> list[str]:
+    """What Dagster selected, as dbt's words."""
+    tags = context.op.tags
+    selection, indirect = get_subset_selection_for_context(
+        context=context,
+        manifest=manifest,
+        select=tags.get(DAGSTER_DBT_SELECT_METADATA_KEY),
+        exclude=tags.get(DAGSTER_DBT_EXCLUDE_METADATA_KEY),
+        selector=None,
+        dagster_dbt_translator=translator,
+        current_dbt_indirect_selection_env=None,
+    )
+    return [*selection, *(["--indirect-selection", indirect] if indirect else [])]
 
 
 def build_tables(settings: Settings, marts: Sequence[str], month: date) -> None:

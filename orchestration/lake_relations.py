@@ -59,7 +59,9 @@ LAKE_RELATIONS: dict[str, dict[str, str]] = {
     "months_begun": {"billing_period": "date"},  # months this warehouse has been asked to make
     "currencies": {"currency": "varchar", "minor_unit": "bigint"},
     # One row: the day on which the lake was shown to the warehouse, and the hash of the code that reads it.
-    "as_of": {"as_of_date": "date", "code_version": "varchar"},
+    "first_delivered": {"billing_period": "date"},  # of the first month that anything was delivered for
+    "as_of": {"as_of_date": "date"},
+    "code": {"code_version": "varchar"},  # apart from the day, which changes without it
     "ledger_lines": {
         "invoice_id": "varchar",
         "line_id": "varchar",

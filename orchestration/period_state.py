@@ -25,6 +25,8 @@ _TABLES = (
     " (period varchar, inputs_hash varchar, code_hash varchar, earlier_hash varchar)",
     "create table if not exists meterhouse.period_state"
     " (period varchar, inputs_hash varchar, code_hash varchar, earlier_hash varchar, materialised_at timestamp)",
+    "create table if not exists meterhouse.relations_shown (period varchar, inputs varchar)",
+    "create table if not exists meterhouse.made_from (period varchar, inputs varchar)",
 )
 REFERENCE = "reference"  # in the place of a month
 RELATIONS = "relations"  # likewise: views and tables' columns of what has a month

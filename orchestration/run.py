@@ -192,18 +192,24 @@ def _steps_run(settings: Settings, steps: list[Step], tell: Tell) -> list[Outcom
     from orchestration.parsing import parse_if_changed
 
     parse_if_changed(settings)  # a project that does not parse is said in dbt's words, not in those of a loader
+    from orchestration.defs.models.dbt_models import monthly_models
+    from orchestration.left_standing import Monthly, executed
+
     outcomes: list[Outcome] = []
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         release_dead_runs(instance)
-        definitions = defs()
+        definitions, monthly = defs(), Monthly(monthly_models)
         for job, name, partition, reason in steps:
             tell(f"materialising {name} ({reason})")
             started = time.monotonic()
-            result = definitions.resolve_job_def(job).execute_in_process(
+            result = executed(
+                settings,
+                monthly,
+                definitions.resolve_job_def(job),
+                partition,
+                {PROCESS_TAG: str(os.getpid())},
                 instance=instance,
-                partition_key=partition,
                 raise_on_error=False,
-                tags={PROCESS_TAG: str(os.getpid())},
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
             if _was_interrupted(result):

@@ -5,7 +5,7 @@ import dagster as dg
 from ingestion.lake import Lake
 from ingestion.room import need_room
 from ingestion.storage import open_storage
-from orchestration import warehouse
+from orchestration import standing_models, warehouse
 from orchestration.dbt import LAKE_MONTH, LAKE_REFERENCE
 from orchestration.exposing import expose_lake
 from orchestration.inbound_assets import OWNERS
@@ -25,6 +25,8 @@ def _expose(period: str | None) -> dg.MaterializeResult:
         record_exposed(connection, REFERENCE, lake.reference_hash())
         if period:
             record_exposed(connection, period, lake.inputs_hash(period))
+            shown = standing_models.relations_shown(lake, settings, period, begun)
+            standing_models.record_shown(connection, period, shown)
     return dg.MaterializeResult(metadata={"current_files": files})
 
 

@@ -18,8 +18,8 @@ delivered as (
     select * from {{ ref('int_metering__samples_told') }}
 ),
 
-as_of as (
-    select * from {{ source('lake', 'as_of') }}
+code as (
+    select * from {{ source('lake', 'code') }}
 ),
 
 reaches as (
@@ -141,12 +141,12 @@ known as (
                 in_order.contents, in_order.previous_contents, in_order.next_contents,
                 in_order.starts_at, in_order.ends_at,
                 metered_series.is_counter, metered_series.is_gauge, metered_series.is_bucketed, metered_series.wrap_at,
-                as_of.code_version
+                code.code_version
             ) as decimal(38, 0)
         ) as made_of
     from in_order
     inner join metered_series on {{ series_key('in_order.series') }} = metered_series.series_key
-    left join as_of on true
+    left join code on true
 )
 
 select * from known

@@ -7,8 +7,8 @@ calendar as (
     select * from {{ source('lake', 'months') }}
 ),
 
-deliveries as (
-    select * from {{ source('lake', 'deliveries') }}
+first_delivered as (
+    select * from {{ source('lake', 'first_delivered') }}
 ),
 
 months_begun as (
@@ -18,7 +18,7 @@ months_begun as (
 bounds as (
     select min(billing_period) as first_period from calendar where time_zone = 'UTC'
     union all
-    select min(billing_period) as first_period from deliveries where status in ('complete', 'superseded')
+    select billing_period as first_period from first_delivered
     union all
     select min(billing_period) as first_period from months_begun
 ),
