@@ -6,8 +6,11 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +18,22 @@ import dagster as dg
 import duckdb
 import pytest
 
+from ingestion.lake import Lake
+from ingestion.landing import land
+from ingestion.storage import open_storage
 from orchestration import period_state, standing_models
 from orchestration.left_standing import LEFT_TAG
+from orchestration.settings import Settings
 from orchestration.standing_models import MadeFrom
 from tests.orchestration.command import (
     LONGEST,
     RESELLER_ACCOUNT,
     bill,
+    environment,
     meterhouse,
     outcomes,
     start,
+    tiny_world,
 )
 from tests.worlds.builder import World, sample
 
@@ -212,3 +221,106 @@ def test_what_another_feed_or_nothing_reached_stands_and_is_what_a_rebuild_gives
     again.run()
     assert set(METERING) | set(BILLS) <= made(home), "of a run that broke off nothing stands"
     assert apart(home, rebuilt(home, tmp_path)) == {}
+
+
+RACE = """
+import sys
+from pathlib import Path
+from orchestration.run import run
+from orchestration.settings import override
+from tests.worlds.builder import World, sample
+
+def told(text):
+    if text.startswith("materialising 2026-02"):  # what stands is asked next, and then the job lands once more
+        late = [sample("2026-02-04T15:00:00", "net", bytes_recv=450)]
+        World(Path(sys.argv[1])).telegraf("edge-01", late, name="late-4.json.gz")
+
+report = run(override(None), ["2026-02"], told)
+sys.exit(report.exit_code)
+"""
+
+
+@real
+def test_a_delivery_that_comes_while_the_month_is_begun_is_not_left_out(first_run: Path, tmp_path: Path) -> None:
+    """Fails when samples that land after it was asked what stands, before the lake is shown, do not reach metering."""
+    again = Again(first_run, tmp_path)
+    again.bill("90.00", 2)
+    words = [sys.executable, "-c", RACE, str(tmp_path)]
+    done = subprocess.run(words, env=environment(again.home, **again.variables), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert set(METERING) | set(BILLS) <= made(again.home)
+    with dg.DagsterInstance.from_config(str(again.home / "dagster")) as instance:
+        whole, begun = instance.get_runs(limit=2)
+    assert (whole.is_success, begun.is_success) == (True, False)
+    assert LEFT_TAG in begun.tags and LEFT_TAG not in whole.tags
+
+
+# -- what reaches what ------------------------------------------------------------------------------------------------
+
+
+def test_every_kind_of_delivery_reaches_what_reads_it(tmp_path: Path) -> None:
+    """Fails when a delivery does not change the hash of what shows it to the month, or changes another's."""
+    world = tiny_world(tmp_path)
+    settings = Settings(home=tmp_path / "home", inbox=str(tmp_path / "inbox"), now="2026-03-15T00:00:00Z")
+
+    def shown() -> standing_models.Relations:
+        lake = Lake(open_storage(settings.lake_uri))
+        for feed in ("catalog", "cloudevents", "edge", "wso2", "aws_cur"):
+            land(feed, open_storage(settings.inbox_uri), lake, MONTH if feed == "aws_cur" else None)
+        return standing_models.relations_shown(lake, settings, MONTH, {"2026-01", MONTH})
+
+    def changed() -> set[str]:
+        former = dict(now)
+        now.update(shown())
+        return {name for name, value in now.items() if former[name] != value}
+
+    now = shown()
+    assert changed() == set()
+    assert Lake(open_storage(settings.lake_uri)).first_delivered() == date(2026, 2, 1), (
+        "January's bill is not asked for"
+    )
+    world.cur(RESELLER_ACCOUNT, MONTH, bill("90.00"), version="assembly-0002")
+    assert changed() == {"aws_cur__line_items"}
+    world.telegraf("edge-01", [sample("2026-03-01T00:10:00", "net", bytes_recv=1)], name="into-march.json.gz")
+    assert changed() == {"edge__samples"}
+    world.telegraf("edge-01", [sample("2026-04-01T00:10:00", "net", bytes_recv=1)], name="april.json.gz")
+    assert changed() == set(), "of the month after the next"
+    parties = [
+        {"party_id": "aws", "role": "vendor"},
+        {"party_id": "acme", "role": "reseller", "time_zone": "Asia/Tokyo"},
+    ]
+    world.catalog("2026-03-01", parties=[*parties, {"party_id": "shop"}])
+    assert changed() == {"catalog__parties", "months"}
+    world.catalog("2026-03-02", meters=[{"meter_id": "bytes", "series": "net_bytes_sent"}])
+    assert changed() == {"catalog__meters"}
+    owner = {"resource_kind": "edge_server", "resource_id": "edge-01", "party_id": "acme", "valid_from": "2025-01-01"}
+    world.catalog("2026-03-03", resource_owners=[owner])
+    assert changed() == {"catalog__resource_owners"}
+
+
+@pytest.mark.parametrize(
+    ("relation", "reached", "stands"),
+    [
+        ("aws_cur__line_items", BILLS, METERING),
+        ("edge__samples", METERING, BILLS),
+        ("catalog__meters", METERING, BILLS),
+        ("months", METERING, BILLS),
+        ("catalog__resource_owners", ("int_metering__series_unread", "fct_metered_usage", *BILLS[:1]), ()),
+        ("code", METERING, BILLS),
+        ("ledger_lines", ("fct_invoice_lines",), (*METERING, *BILLS)),
+        ("as_of", ("int_budgets__days",), (*METERING, *BILLS)),
+    ],
+)
+def test_a_relation_reaches_all_models_below_it(
+    loaded_home: Path, relation: str, reached: tuple[str, ...], stands: tuple[str, ...]
+) -> None:
+    """Fails when dbt's graph as it is has a branch standing that reads the relation, or one made that does not."""
+    from orchestration.defs.models.dbt_models import monthly_models
+    from orchestration.left_standing import Monthly
+
+    monthly = Monthly(monthly_models)
+    names = {properties["identifier"] for properties in monthly.manifest["sources"].values()}
+    before = MadeFrom(dict.fromkeys(names, "a"), "code", "earlier", [])
+    left = monthly.left_out(before, replace(before, relations=before.relations | {relation: "b"}))
+    found = {key.path[-1] for key in left}
+    assert not found & set(reached) and set(stands) <= found
