@@ -21,11 +21,12 @@ def _expose(period: str | None) -> dg.MaterializeResult:
         need_room(settings.warehouse_path, lake.bytes_of(period), f"computing {period}")
     with warehouse.opened(settings) as connection:
         begun = sorted(exposed(connection) | ({period} if period else set()))
+        # Before it is shown: of an entry or a midnight that comes between, the hash is then the former one.
+        shown = standing_models.relations_shown(lake, settings, period, begun) if period else {}
         files = expose_lake(connection, lake, settings.first_period, settings.clock.date(), begun)
         record_exposed(connection, REFERENCE, lake.reference_hash())
         if period:
             record_exposed(connection, period, lake.inputs_hash(period))
-            shown = standing_models.relations_shown(lake, settings, period, begun)
             standing_models.record_shown(connection, period, shown)
     return dg.MaterializeResult(metadata={"current_files": files})
 
