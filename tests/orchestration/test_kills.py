@@ -81,6 +81,7 @@ def test_after_every_disturbance_the_next_run_ends_where_an_undisturbed_one_does
         out, err = process.communicate(timeout=LONGEST)
         assert process.returncode == 3 and re.search(said, out + err), f"{limits}: {process.returncode}\n{out}\n{err}"
     report = meterhouse(home, "run", *BOTH, **variables)
-    assert set(outcomes(report).values()) == {"materialised"}
+    # January's models stood when its export was killed, so a run after that may have got through with it.
+    assert outcomes(report)["2026-02"] == "materialised"
     assert marts(home) == marts(first_run)
     assert meterhouse(home, "doctor", **variables), "runs that died are ended, their slots freed"
