@@ -7,6 +7,7 @@ warehouse.rows("select sub_account_id, amount from fct_account_costs order by 1"
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
@@ -75,13 +76,17 @@ class ScratchWarehouse:
         folders = ["--profiles-dir", ".", "--target-path", str(self.target), "--log-path", str(self.target)]
         return ended(["dbt", *arguments, *folders], environment, PROJECT)
 
-    def build(self, select: str, first: str | None = None, end: str | None = None) -> None:
-        """`dbt build` of a selection for the months [first, end) ('2026-01'); fails with dbt's words."""
+    def build(self, select: str, first: str | None = None, end: str | None = None, **variables: int) -> None:
+        """`dbt build` of a selection for the months [first, end) ('2026-01'); fails with dbt's words.
+
+        variables   of the project, in the place of those of dbt_project.yml: it is parsed anew for them
+        """
         months = ["--event-time-start", f"{first}-01", "--event-time-end", f"{end}-01"] if first else []
         # Unit tests have a run of their own (test_unit_tests.py).
         kinds = ["--exclude-resource-type", "unit_test"]
         # Cautious: a test that also reads models outside the selection waits for a build that has them all.
-        done = self.dbt("build", "--indirect-selection", "cautious", "--select", *select.split(), *months, *kinds)
+        words = [*months, *kinds, *(["--vars", json.dumps(variables)] if variables else [])]
+        done = self.dbt("build", "--indirect-selection", "cautious", "--select", *select.split(), *words)
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:

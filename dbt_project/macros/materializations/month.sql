@@ -1,17 +1,18 @@
 {#- A month of a table, replaced in one transaction. dbt-duckdb's own fills a temporary table, asks for its columns five
     times and copies it: twice the writing, and 0.1 CPU-s a table. What it refuses is refused here: columns of another
-    name or type, a broken contract. Rows of other months are left out, as there. A first run is dbt-duckdb's own, and so is
-    a model that reads the month it replaces (meta reads_itself), which has to be computed before that is deleted. -#}
+    name or type, a broken contract. Rows of other months are left out, as there. A first run is dbt-duckdb's own, but of a
+    model in parts (meta in_parts). -#}
 {% materialization incremental, adapter='duckdb' -%}
     {%- set existing = load_cached_relation(this) -%}
-    {%- if existing is none or existing.is_view or should_full_refresh()
-        or config.get('incremental_strategy') != 'microbatch' or config.get('meta', {}).get('reads_itself') -%}
+    {%- set in_parts = config.get('meta', {}).get('in_parts') -%}
+    {%- if (existing is none and not in_parts) or (existing is not none and existing.is_view) or should_full_refresh()
+        or config.get('incremental_strategy') != 'microbatch' -%}
         {{ return(dbt.materialization_incremental_duckdb()) }}
     {%- endif -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
-    {%- if not var('columns_stand', false) -%}
+    {%- if existing is not none and not var('columns_stand', false) -%}
         {%- if config.get('contract').enforced -%}
             {%- do get_assert_columns_equivalent(compiled_code) -%}
         {%- endif -%}
@@ -22,19 +23,24 @@
         {{ config.get('event_time') }} >= '{{ model.batch.event_time_start }}'
         and {{ config.get('event_time') }} < '{{ model.batch.event_time_end }}'
     {%- endset -%}
+    {%- set table = this.incorporate(type='table') -%}
     {% call statement('main') -%}
-        delete from {{ existing }} where {{ month }};
-        insert into {{ existing }} by name
+        {%- if in_parts -%}
+        {{ month_in_parts(table, existing is none, compiled_code, month, parts_of_month(in_parts, month)) }}
+        {%- else -%}
+        delete from {{ table }} where {{ month }};
+        insert into {{ table }} by name
         select * from (
             {{ compiled_code }}
         ) as computed
         where {{ month }};
+        {%- endif -%}
     {%- endcall %}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do adapter.commit() -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
-    {{ return({'relations': [existing]}) }}
+    {{ return({'relations': [table]}) }}
 {%- endmaterialization %}
 
 

@@ -1,6 +1,8 @@
 -- What the samples of a series add up to in a quarter hour, whatever meters will read it; of a series that a 95th percentile
 -- is taken of, in the five minutes of each quarter. The first sums of metering: days of any zone are sums of quarter hours.
 -- Only the days that deliveries touched are computed: the others stand as they were made (int_metering__series_heard).
+-- Made in parts of some million samples, each of the sources between two names: what order and sums hold of a part is let
+-- go before the next.
 {% set series = 'source, subject_kind, series, labels' %}
 {% set staleness = staleness_seconds() | int * 1000000 %}
 {#- Compiled without a connection, there is no table to ask for. -#}
@@ -9,6 +11,7 @@ with
 
 series_heard as (
     select * from {{ ref('int_metering__series_heard') }}
+    where {{ in_part('source') }}
 ),
 
 days_standing as (
@@ -92,13 +95,13 @@ days_in_conflict as (
 delivered_{{ samples }} as (
     select *, billing_period as sampled_period, cast(sampled_at as date) as sampled_on
     from {{ ref('int_metering__samples_told') }}
-    where value is not null
+    where value is not null and {{ in_part('source') }}
 ),
 
 delivered_at_ends_{{ samples }} as (
     select *, billing_period as sampled_period
     from {{ ref('int_metering__samples_told') }}
-    where value is not null
+    where value is not null and {{ in_part('source') }}
 ),
 
 days_{{ samples }} as (

@@ -62,6 +62,7 @@ parts_of_days_heard as (
         case when days_cut.cut_on is not null then {{ quarter_hour('delivered.sampled_at') }} end as quarter_starts_at,
         min(delivered.sampled_at) as first_sampled_at,
         max(delivered.sampled_at) as last_sampled_at,
+        count(*) as sample_count,
         sum(hash(delivered.sampled_at, delivered.value)) as contents
     from delivered
     inner join metered_series on {{ series_key('delivered.series') }} = metered_series.series_key
@@ -96,6 +97,7 @@ heard as (
         end as sampled_on,
         min(parts_placed.first_sampled_at) as first_sampled_at,
         max(parts_placed.last_sampled_at) as last_sampled_at,
+        cast(sum(parts_placed.sample_count) as bigint) as sample_count,
         cast(sum(parts_placed.contents) as decimal(38, 0)) as contents
     from parts_placed
     inner join reaches on parts_placed.part_starts_at < reaches.ends_at
@@ -132,6 +134,7 @@ known as (
         in_order.last_sampled_at,
         in_order.previous_sampled_at,
         in_order.next_sampled_at,
+        in_order.sample_count,
         metered_series.is_counter,
         metered_series.is_gauge,
         metered_series.is_bucketed,
