@@ -1,7 +1,7 @@
 {#- A month of a table, replaced in one transaction. dbt-duckdb's own fills a temporary table, asks for its columns five
     times and copies it: twice the writing, and 0.1 CPU-s a table. What it refuses is refused here: columns of another
-    name or type, a broken contract. Rows of other months are left out, as there. A first run is dbt-duckdb's own, but of a
-    model in parts (meta in_parts). -#}
+    name or type, a broken contract. Rows of other months are left out, as there. A first run is dbt-duckdb's own, except
+    that of a model in parts (meta in_parts). -#}
 {% materialization incremental, adapter='duckdb' -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set in_parts = config.get('meta', {}).get('in_parts') -%}

@@ -15,12 +15,27 @@
 
 {#- Where parts begin after the first, in order: none where all of it is one. A value is in one part whatever its size. -#}
 {% macro parts_of_month(in_parts, month) -%}
-    {%- set starts = run_query(
-        "select min(value) from (select value, (sum(size) over (order by value) - size) // "
-        ~ var('part_size') ~ " as part from (select " ~ in_parts.column ~ " as value, sum(" ~ in_parts.size ~ ") as size"
-        ~ " from " ~ ref(in_parts.sizes) ~ " where " ~ month ~ " group by all)) group by part order by 1 offset 1"
-    ) -%}
-    {{ return(starts.columns[0].values() | list) }}
+    {%- set query -%}
+        with
+
+        sizes as (
+            select {{ in_parts.column }} as value, sum({{ in_parts.size }}) as size
+            from {{ ref(in_parts.sizes) }}
+            where {{ month }}
+            group by all
+        ),
+
+        placed as (
+            select value, (sum(size) over (order by value) - size) // {{ var('part_size') }} as part
+            from sizes
+        )
+
+        select min(value) from placed
+        group by part
+        order by 1
+        offset 1
+    {%- endset -%}
+    {{ return(run_query(query).columns[0].values() | list) }}
 {%- endmacro %}
 
 {#- Replaces the month part by part. The model may read what it replaces, so a part's former rows are deleted after its new
