@@ -58,10 +58,10 @@ LAKE_RELATIONS: dict[str, dict[str, str]] = {
     "months": {"time_zone": "varchar", "billing_period": "date", "starts_at": "timestamp", "ends_at": "timestamp"},
     "months_begun": {"billing_period": "date"},  # months this warehouse has been asked to make
     "currencies": {"currency": "varchar", "minor_unit": "bigint"},
-    # One row: the day on which the lake was shown to the warehouse, and the hash of the code that reads it.
-    "first_delivered": {"billing_period": "date"},  # of the first month that anything was delivered for
-    "as_of": {"as_of_date": "date"},
-    "code": {"code_version": "varchar"},  # apart from the day, which changes without it
+    # One row each, apart because each changes without the others.
+    "first_delivered": {"billing_period": "date"},  # the first month that anything was delivered for
+    "as_of": {"as_of_date": "date"},  # the day on which the lake was shown to the warehouse
+    "code": {"code_version": "varchar"},  # the hash of the code that reads it
     "ledger_lines": {
         "invoice_id": "varchar",
         "line_id": "varchar",
